@@ -1,0 +1,172 @@
+"""What a model is, in data: the card that travels with every ONNX file.
+
+A card is complete enough to build a form, check a row, run the file and judge the result, without
+scikit-learn and without the training data. Pydantic and the standard library only.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CONTRACT_VERSION = 1
+"""The version of the card's format.
+
+To change the format: raise this number, keep reading the old one, and add a card of the old format to the tests.
+"""
+
+Task = Literal["binary", "multiclass", "regression"]
+FeatureKind = Literal["number", "integer", "boolean", "category"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class CategoryCount(_Frozen):
+    """One known value of a category and how often training saw it."""
+
+    value: str
+    share: float = Field(description="Share of the training rows, 0 to 1", examples=[0.44])
+
+
+class Feature(_Frozen):
+    """One column that a row must or may carry.
+
+    `number`, `integer` and `boolean` travel in the packed float32 tensor `numeric` [N, F] (missing is NaN, true is 1);
+    `category` travels in the packed string tensor `text` [N, C] (missing is "").
+    """
+
+    name: str = Field(description="Column name as in the training data", examples=["bill_length_mm"])
+    kind: FeatureKind
+    position: int = Field(description="Column index within its packed tensor, from 0")
+    missing_share: float = Field(description="Share of training rows without a value, 0 to 1")
+    required: bool = Field(description="True: the key must be present (null still says 'unknown')")
+    minimum: float | None = Field(description="Smallest training value; null for categories")
+    maximum: float | None = Field(description="Largest training value; null for categories")
+    quantiles: list[float] = Field(description="Training quantiles at 0, 5, 25, 50, 75, 95, 100 %; empty for categories")
+    histogram: list[int] = Field(description="Counts in 20 equal bins from minimum to maximum; empty for categories")
+    categories: list[CategoryCount] = Field(description="Known values, most frequent first, at most 200")
+    category_count: int = Field(description="How many distinct values training saw (categories may list fewer)")
+    default: float | bool | str | None = Field(description="Median or most frequent value: a sensible start for a form")
+
+
+class Metric(_Frozen):
+    """One held-out score with a 95 % bootstrap interval."""
+
+    name: str = Field(examples=["accuracy", "log_loss", "roc_auc", "r2", "mae", "rmse"])
+    value: float
+    low: float
+    high: float
+    better: Literal["higher", "lower"]
+    primary: bool = Field(description="True for the one score that the search optimised")
+
+
+class Candidate(_Frozen):
+    """One line of the leaderboard: a recipe that was tried on the same folds."""
+
+    recipe: str = Field(examples=["baseline", "linear", "hist_gradient_boosting", "random_forest"])
+    score: float = Field(description="Cross-validated primary score")
+    seconds: float
+    chosen: bool
+    parameters: dict[str, float | int | str | bool | None]
+
+
+class Importance(_Frozen):
+    """How much the primary score suffers when one column is shuffled on held-out rows."""
+
+    feature: str
+    mean: float
+    deviation: float
+
+
+class ReliabilityBin(_Frozen):
+    predicted: float
+    observed: float
+    count: int
+
+
+class Evaluation(_Frozen):
+    """What held-out rows said. `confusion[i][j]` counts true class i predicted as j; empty for regression."""
+
+    rows: int
+    metrics: list[Metric]
+    baseline: list[Metric]
+    leaderboard: list[Candidate]
+    importance: list[Importance]
+    confusion: list[list[int]]
+    reliability: list[ReliabilityBin]
+    residual_quantiles: list[float] = Field(description="Regression residuals at 0, 5, 25, 50, 75, 95, 100 %")
+
+
+class ParityKind(_Frozen):
+    """One kind of row in the certificate and how far the two engines were apart on it."""
+
+    kind: Literal["held_out", "missing", "unseen", "extreme", "threshold"]
+    rows: int
+    label_flips: int
+    max_error: float = Field(description="Largest absolute difference; for regression relative to the target's spread")
+
+
+class ParityCertificate(_Frozen):
+    """Proof that the ONNX file answers as the trained pipeline did. No version exists without one that passed."""
+
+    passed: bool
+    tolerance: float = Field(examples=[1e-5])
+    rows: int
+    label_flips: int
+    max_error: float
+    kinds: list[ParityKind]
+    worst_row: dict[str, float | int | bool | str | None]
+    engines: list[str] = Field(examples=[["scikit-learn 1.8.0", "onnxruntime 1.32.0"]])
+
+
+class DatasetNote(_Frozen):
+    """Where the training rows came from."""
+
+    name: str
+    sha256: str
+    rows: int
+    columns: int
+    source: str | None
+    licence: str | None
+
+
+class IntervalNote(_Frozen):
+    """Split-conformal interval of a regression: value ± half_width covers `coverage` of unseen rows."""
+
+    coverage: float
+    half_width: float
+    measured: float = Field(description="Coverage measured on held-out rows")
+
+
+class Card(_Frozen):
+    """The machine-readable contract of one version."""
+
+    contract_version: int
+    name: str = Field(description="Slug of the model", examples=["penguins"])
+    title: str
+    description: str
+    task: Task
+    target: str
+    features: list[Feature]
+    classes: list[str] = Field(description="Class labels in the order of the probability columns; empty for regression")
+    class_shares: list[float]
+    target_quantiles: list[float] = Field(description="Regression target at 0, 5, 25, 50, 75, 95, 100 %")
+    target_histogram: list[int] = Field(description="Regression target counts in 20 equal bins")
+    interval: IntervalNote | None
+    ignored_columns: list[str] = Field(description="Columns of the training data that rows may carry and nobody reads")
+    examples: list[dict[str, float | int | bool | str | None]] = Field(description="A few real held-out rows, features only")
+    background: list[dict[str, float | int | bool | str | None]] = Field(description="Reference rows for explanations, at most 50")
+    recipe: str
+    parameters: dict[str, float | int | str | bool | None]
+    evaluation: Evaluation
+    parity: ParityCertificate
+    dataset: DatasetNote
+    warnings: list[str] = Field(description="What training found suspicious in the data, in plain words")
+    digest: str = Field(description="SHA-256 of model.onnx, hexadecimal")
+    size_bytes: int
+    libraries: dict[str, str]
+    seed: int
+    training_seconds: float
+    trained_at: datetime
