@@ -44,7 +44,9 @@ class Feature(_Frozen):
     required: bool = Field(description="True: the key must be present (null still says 'unknown')")
     minimum: float | None = Field(description="Smallest training value; null for categories")
     maximum: float | None = Field(description="Largest training value; null for categories")
-    quantiles: list[float] = Field(description="Training quantiles at 0, 5, 25, 50, 75, 95, 100 %; empty for categories")
+    quantiles: list[float] = Field(
+        description="Training quantiles at 0, 5, 25, 50, 75, 95, 100 %; empty for categories"
+    )
     histogram: list[int] = Field(description="Counts in 20 equal bins from minimum to maximum; empty for categories")
     categories: list[CategoryCount] = Field(description="Known values, most frequent first, at most 200")
     category_count: int = Field(description="How many distinct values training saw (categories may list fewer)")
@@ -156,8 +158,12 @@ class Card(_Frozen):
     target_histogram: list[int] = Field(description="Regression target counts in 20 equal bins")
     interval: IntervalNote | None
     ignored_columns: list[str] = Field(description="Columns of the training data that rows may carry and nobody reads")
-    examples: list[dict[str, float | int | bool | str | None]] = Field(description="A few real held-out rows, features only")
-    background: list[dict[str, float | int | bool | str | None]] = Field(description="Reference rows for explanations, at most 50")
+    examples: list[dict[str, float | int | bool | str | None]] = Field(
+        description="A few real held-out rows, features only"
+    )
+    background: list[dict[str, float | int | bool | str | None]] = Field(
+        description="Reference rows for explanations, at most 50"
+    )
     recipe: str
     parameters: dict[str, float | int | str | bool | None]
     evaluation: Evaluation
