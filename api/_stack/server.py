@@ -1,0 +1,36 @@
+"""Every router and the built site in one process and on one origin, as the deployed product shows itself."""
+
+import importlib
+
+from starlette.types import Receive, Scope, Send
+
+from api._lib.app import Api, create_app
+from api._stack.settings import REPOSITORY
+from api._stack.static import Site
+
+
+def load_routers() -> Api:
+    """Make one app of every `api/<name>.py`; a name with an underscore in front is no URL."""
+    names = sorted(path.stem for path in (REPOSITORY / "api").glob("*.py") if not path.stem.startswith("_"))
+    return create_app(*(importlib.import_module(f"api.{name}").router for name in names))
+
+
+class Server:
+    """The API for paths its routes begin with, the site for all others."""
+
+    def __init__(self, api: Api, site: Site) -> None:
+        self._api = api
+        self._site = site
+        self._api_roots = {_root(path) for route in api.routes if (path := getattr(route, "path", ""))} | {"api"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        is_page = scope["type"] == "http" and _root(scope["path"]) not in self._api_roots
+        await (self._site if is_page else self._api)(scope, receive, send)
+
+
+def _root(path: str) -> str:
+    return path.lstrip("/").partition("/")[0]
+
+
+app = Server(load_routers(), Site(REPOSITORY / "web" / "dist"))
