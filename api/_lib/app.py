@@ -1,0 +1,196 @@
+"""The frame around every function: one FastAPI app whose outermost layer is `Frame`.
+
+The frame gives each request an id, bounds its body, answers browsers' preflights, turns what nobody caught into the
+one problem body, and writes one log line. It is pure ASGI: no task and no thread of its own.
+"""
+
+import os
+import re
+import time
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from api._lib import VERSION, cors, log, problems
+from api._lib.errors import ApiError, BodyTooLarge, Unexpected
+from api._lib.settings import settings
+
+MAX_BODY_BYTES = 4_500_000
+"""What the platform lets into a function; the same everywhere, so that nothing works locally and fails when deployed."""
+
+_REQUEST_ID = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+
+
+class Api(FastAPI):
+    """FastAPI with `Frame` in place of its outer layers."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers together: frame, our error answers, FastAPI's own exit stack, routes."""
+        routes: ASGIApp = AsyncExitStackMiddleware(self.router)
+        handlers: Any = self.exception_handlers
+        return Frame(ExceptionMiddleware(routes, handlers=handlers))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; lifespan and WebSockets go FastAPI's ordinary way."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+            return
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        scope["app"] = self
+        await self.middleware_stack(scope, receive, send)
+
+
+def create_app(*routers: APIRouter) -> Api:
+    """Make one app of one or more routers; their routes carry full paths."""
+    app = Api(title="Rowcast", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None)
+    for router in routers:
+        # Not include_router: routes that already carry full paths need no second copy, built at every cold start.
+        app.router.routes.extend(router.routes)
+    problems.install(app)
+    return app
+
+
+class Frame:
+    """The outermost layer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        await _Exchange(self.app, scope, receive, send).run()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    __slots__ = ("app", "headers", "is_head", "note", "receive", "received", "scope", "send", "started", "status")
+
+    def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        self.app, self.scope, self.receive, self.send = app, scope, receive, send
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.started = time.perf_counter()
+        self.received = 0
+        self.status = 0
+        self.is_head = scope["method"] == "HEAD"
+        self.note = log.RequestNote(_request_id(self.headers), _trace_id(self.headers))
+
+    async def run(self) -> None:
+        scope = self.scope
+        token = log.request_note.set(self.note)
+        if self.is_head:
+            scope["method"] = "GET"
+        restore_path(scope)
+        try:
+            await self._answer()
+        except ApiError as error:
+            await self._answer_problem(error)
+        except Exception as error:  # noqa: BLE001  the last door: nothing may leave as a traceback
+            log.exception("unexpected", error)
+            await self._answer_problem(Unexpected())
+        finally:
+            self._write_line()
+            log.request_note.reset(token)
+
+    async def _answer(self) -> None:
+        scope, headers = self.scope, self.headers
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await cors.preflight(headers)(scope, self.receive, self._send)
+            return
+        receive = self.receive
+        length = headers.get(b"content-length")
+        if length is not None:
+            _check_size(int(length) if length.isdigit() else 0)
+        elif b"transfer-encoding" in headers:
+            receive = self._receive
+        await self.app(scope, receive, self._send)
+
+    async def _answer_problem(self, error: ApiError) -> None:
+        if not self.status:
+            await problems.problem_response(error)(self.scope, self.receive, self._send)
+
+    async def _receive(self) -> Message:
+        message = await self.receive()
+        self.received += len(message.get("body", b""))
+        _check_size(self.received)
+        return message
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._complete(message.setdefault("headers", []))
+        elif self.is_head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self.send(message)
+
+    def _complete(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Add what every answer carries."""
+        headers.append((b"x-request-id", self.note.request_id.encode()))
+        headers.extend(_SECURITY_HEADERS)
+        if not any(name == b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
+        if self.note.degraded:
+            headers.append((b"x-rowcast-degraded", ", ".join(self.note.degraded).encode()))
+        if origin := self.headers.get(b"origin"):
+            headers.extend(cors.allow(origin))
+
+    def _write_line(self) -> None:
+        route = self.scope.get("route")
+        log.info(
+            "request",
+            method=self.scope["method"] if not self.is_head else "HEAD",
+            route=getattr(route, "path", None),
+            status=self.status,
+            ms=round((time.perf_counter() - self.started) * 1000, 3),
+            **self.note.facts,
+            **({"degraded": self.note.degraded} if self.note.degraded else {}),
+        )
+
+
+def restore_path(scope: Scope) -> None:
+    """Give a rewritten request its own path back.
+
+    A platform may hand a rewritten request over with the function's path. The rewrite then carries the caller's
+    path in `__path`, which is removed from the query in any case: no route ever sees it.
+    """
+    query: bytes = scope["query_string"]
+    if b"__path=" not in query:
+        return
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    given = next((value for name, value in pairs if name == "__path"), "")
+    scope["query_string"] = urlencode([pair for pair in pairs if pair[0] != "__path"]).encode()
+    function = scope["path"].rstrip("/")
+    if settings().is_on_vercel and function.startswith("/api/") and function.count("/") == 2:  # noqa: PLR2004
+        scope["path"] = "/" + given.lstrip("/")
+
+
+def _check_size(received: int) -> None:
+    if received > MAX_BODY_BYTES:
+        raise BodyTooLarge(
+            f"The body is above {MAX_BODY_BYTES / 1e6:.1f} MB. Send fewer rows at a time, "
+            "or upload the file with POST /api/datasets, which has no such limit"
+        )
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    """Take the platform's id, so that its logs and ours meet; else the caller's; else a new one."""
+    name = b"x-vercel-id" if settings().is_on_vercel else b"x-request-id"
+    given = headers.get(name, b"").decode("latin-1")
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+
+
+def _trace_id(headers: dict[bytes, bytes]) -> str:
+    """Continue the caller's trace (W3C Trace Context), or start one."""
+    matched = _TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
+    return matched[1].decode() if matched else os.urandom(16).hex()

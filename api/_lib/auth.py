@@ -1,0 +1,186 @@
+"""Who is calling: nobody, a signed-in person, or an API key that acts for one.
+
+Access tokens are checked here, without a call: the list of algorithms is fixed by the deployment and never taken from
+the token. API keys are looked up by their SHA-256, with the secret key, at most every few seconds.
+"""
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from api._lib import log
+from api._lib.circuit import Circuit
+from api._lib.errors import CredentialRejected, NotAllowed, NotSignedIn, Unavailable
+from api._lib.memory import remember
+from api._lib.settings import settings
+from api._lib.store import keys
+from api._lib.upstream import PUBLIC, Rights
+
+if TYPE_CHECKING:
+    from jwt import PyJWKClient
+
+KEY_FRESH_SECONDS = 4.0
+"""How long a looked-up key is believed: a revoked key stops working everywhere within this time."""
+
+KEY_STALE_SECONDS = 900.0
+"""How long a key that was good goes on while the database does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, and in whose name the database is asked."""
+
+    kind: Literal["anonymous", "user", "key"]
+    user_id: str = ""
+    token: str = ""
+    expires_at: float = 0.0
+    scopes: frozenset[str] = frozenset()
+    model_id: str = ""
+    """An API key may be good for one model only."""
+
+    @property
+    def rights(self) -> Rights:
+        """A person's own token, or nobody's. An API key has none: its calls are filtered by its owner instead."""
+        if self.kind == "key":
+            return Rights(is_service=True, only_owner_id=self.user_id)
+        return Rights(token=self.token) if self.token else PUBLIC
+
+    def must_hold(self, scope: str) -> None:
+        """Refuse an API key that was not made for this. People hold every scope."""
+        if self.kind == "key" and scope not in self.scopes:
+            raise NotAllowed(f"This API key does not have the scope {scope!r}")
+
+
+ANONYMOUS = Caller("anonymous")
+
+_tokens: dict[str, Caller] = {}
+_keys: dict[str, tuple[float, Caller | None, float]] = {}
+_circuit = Circuit(seconds=2.0)
+
+
+async def identify(authorization: str | None, api_key: str | None) -> Caller:
+    """Name the caller from the two headers that can carry a credential.
+
+    Raises:
+        CredentialRejected: one was sent and is not good.
+    """
+    credential = api_key or ""
+    if authorization and not credential:
+        scheme, _, credential = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not credential.strip():
+            raise CredentialRejected("Write the header as 'Authorization: Bearer <token or key>'")
+        credential = credential.strip()
+    if not credential:
+        return ANONYMOUS
+    if credential.startswith("rc_"):
+        return await _identify_key(credential)
+    if api_key:
+        raise CredentialRejected("x-api-key takes an API key of Rowcast (rc_…)")
+    return await _identify_user(credential)
+
+
+async def _identify_user(token: str) -> Caller:
+    known = _tokens.get(token)
+    if known is None or known.expires_at <= time.time():
+        claims = await _verify(token)
+        if claims.get("role") != "authenticated":
+            raise CredentialRejected("This token does not belong to a signed-in person")
+        known = Caller("user", user_id=claims["sub"], token=token, expires_at=float(claims["exp"]))
+        remember(_tokens, token, known)
+    return known
+
+
+async def _verify(token: str) -> dict[str, Any]:
+    import jwt
+
+    known = settings()
+    options: Any = {"require": ["exp", "sub"]}
+    try:
+        if known.supabase_jwt_secret:
+            # The embedded stack issues HS256 tokens without an issuer.
+            return jwt.decode(
+                token, known.supabase_jwt_secret, algorithms=["HS256"], audience="authenticated", options=options
+            )
+        algorithms = ["ES256", "RS256"]
+        if jwt.get_unverified_header(token).get("alg") not in algorithms:
+            raise CredentialRejected("This token is signed in a way that is not accepted")
+        key = await asyncio.to_thread(_published_keys().get_signing_key_from_jwt, token)
+        issuer = f"{known.supabase_url}/auth/v1"
+        return jwt.decode(token, key, algorithms=algorithms, audience="authenticated", issuer=issuer, options=options)
+    except jwt.ExpiredSignatureError as error:
+        raise CredentialRejected("Your access token has expired; sign in again") from error
+    except jwt.PyJWKClientConnectionError as error:
+        raise Unavailable("The keys that access tokens are checked with cannot be fetched at the moment") from error
+    except jwt.PyJWTError as error:
+        raise CredentialRejected("This access token is not valid") from error
+
+
+@cache
+def _published_keys() -> "PyJWKClient":
+    """Keep the project's published keys for ten minutes; an unknown key id makes it look again at once."""
+    import jwt
+
+    address = f"{settings().supabase_url}/auth/v1/.well-known/jwks.json"
+    return jwt.PyJWKClient(address, lifespan=600, timeout=3)
+
+
+async def _identify_key(key: str) -> Caller:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    now = time.monotonic()
+    checked_at, caller, expires_at = _keys.get(digest, (-KEY_STALE_SECONDS, None, 0.0))
+    age = now - checked_at
+    if age >= KEY_FRESH_SECONDS:
+        try:
+            caller, expires_at = await _look_up_key(digest)
+            remember(_keys, digest, (now, caller, expires_at))
+        except Unavailable:
+            log.note_degraded("keys")
+            if age >= KEY_STALE_SECONDS:
+                return ANONYMOUS  # what nobody in particular may do is still answered
+    if caller is None or (expires_at and expires_at <= time.time()):
+        raise CredentialRejected("This API key is unknown, expired or revoked")
+    return caller
+
+
+async def _look_up_key(digest: str) -> tuple[Caller | None, float]:
+    if _circuit.is_open:
+        raise Unavailable("API keys cannot be checked at the moment")
+    try:
+        found = await keys.find_by_hash(digest)
+    except Unavailable:
+        _circuit.failed()
+        raise
+    if found is None:
+        return None, 0.0
+    caller = Caller(
+        "key", user_id=found.owner_id, scopes=frozenset(found.scopes), model_id=found.model_id or "", token=""
+    )
+    return caller, found.expires_at.timestamp() if found.expires_at else 0.0
+
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="Access token of a signed-in person, or rc_…")
+_api_key = APIKeyHeader(name="x-api-key", auto_error=False, scheme_name="apiKey", description="API key (rc_…)")
+
+
+async def _any_caller(
+    request: Request, _bearer: Annotated[Any, Depends(_bearer)], _key: Annotated[Any, Depends(_api_key)]
+) -> Caller:
+    return await identify(request.headers.get("authorization"), request.headers.get("x-api-key"))
+
+
+async def _signed_in(caller: Annotated[Caller, Depends(_any_caller)]) -> Caller:
+    if caller.kind == "anonymous":
+        raise NotSignedIn
+    if caller.kind == "key":
+        raise NotAllowed("API keys cannot do this; sign in as a person")
+    return caller
+
+
+AnyCaller = Annotated[Caller, Depends(_any_caller)]
+SignedIn = Annotated[Caller, Depends(_signed_in)]

@@ -1,0 +1,105 @@
+"""Every environment variable that functions and jobs read: its name, type, default and what it is for.
+
+One table, read once, on first use. `.env.example` lists the same variables; a test compares the two.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from functools import cache
+from typing import Any
+
+
+class SettingsInvalid(Exception):
+    """A variable holds something that cannot be meant; the message names it."""
+
+
+def _env(*names: str, default: Any, help: str, from_platform: bool = False) -> Any:  # noqa: A002  the word of the table
+    return field(default=default, metadata={"names": names, "help": help, "from_platform": from_platform})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one deployment knows about itself. An empty text means: not there."""
+
+    supabase_url: str = _env("SUPABASE_URL", default="", help="Address of the Supabase project")
+    supabase_publishable_key: str = _env(
+        "SUPABASE_PUBLISHABLE_KEY", default="", help="Public key of the project (sb_publishable_…)"
+    )
+    supabase_secret_key: str = _env(
+        "SUPABASE_SECRET_KEY", default="", help="Secret key of the project (sb_secret_…); never in a browser"
+    )
+    supabase_jwt_secret: str = _env(
+        "SUPABASE_JWT_SECRET",
+        default="",
+        help="Only for the embedded stack: access tokens are checked with this secret (HS256) instead of the project's "
+        "published keys (ES256)",
+    )
+    database_url: str = _env("DATABASE_URL", default="", help="Postgres address for jobs; functions do not use it")
+    kv_url: str = _env(
+        "KV_REST_API_URL",
+        "UPSTASH_REDIS_REST_URL",
+        default="",
+        help="Upstash Redis REST address; without it there is no shared cache",
+    )
+    kv_token: str = _env("KV_REST_API_TOKEN", "UPSTASH_REDIS_REST_TOKEN", default="", help="Upstash Redis REST token")
+    site_url: str = _env("ROWCAST_SITE_URL", default="http://127.0.0.1:3000", help="Public address of site and API")
+    cors_origins: tuple[str, ...] = _env(
+        "ROWCAST_CORS_ORIGINS",
+        default=("*",),
+        help="Web origins that may call the API from a browser, separated by commas; * lets every page call it "
+        "(it still needs a key or token of its own)",
+    )
+    log_level: str = _env("ROWCAST_LOG_LEVEL", default="info", help="debug, info, warning or error")
+    model_cache_dir: str = _env(
+        "ROWCAST_MODEL_CACHE_DIR",
+        default="",
+        help="Folder where downloaded models are kept; without it, one among the system's temporary files",
+    )
+    model_memory_mb: int = _env(
+        "ROWCAST_MODEL_MEMORY_MB", default=512, help="Memory for opened models; the least recently used one goes first"
+    )
+    is_on_vercel: bool = _env("VERCEL", default=False, help="Set by the platform", from_platform=True)
+    commit: str = _env("VERCEL_GIT_COMMIT_SHA", default="", help="Set by the platform", from_platform=True)
+    region: str = _env("VERCEL_REGION", default="", help="Set by the platform", from_platform=True)
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the table from an environment; a variable that is absent or empty keeps its default.
+
+    Raises:
+        SettingsInvalid: a value does not fit its type, or a needed partner is missing.
+    """
+    values = {each.name: _parse(each, text) for each in fields(Settings) if (text := _find(each, environ))}
+    loaded = Settings(**values)
+    if loaded.log_level not in {"debug", "info", "warning", "error"}:
+        raise SettingsInvalid(f"ROWCAST_LOG_LEVEL is {loaded.log_level!r}; use debug, info, warning or error")
+    if loaded.supabase_url and not loaded.supabase_publishable_key:
+        raise SettingsInvalid("SUPABASE_URL is set but SUPABASE_PUBLISHABLE_KEY is not; both are needed")
+    if loaded.kv_url and not loaded.kv_token:
+        raise SettingsInvalid("KV_REST_API_URL is set but KV_REST_API_TOKEN is not; both are needed")
+    return loaded
+
+
+@cache
+def settings() -> Settings:
+    """Return this process's settings, read on first use."""
+    return load_settings(os.environ)
+
+
+def _find(row: Field[Any], environ: Mapping[str, str]) -> str:
+    return next((text for name in row.metadata["names"] if (text := environ.get(name, "").strip())), "")
+
+
+def _parse(row: Field[Any], text: str) -> Any:
+    match row.default:
+        case bool():
+            return text.lower() not in {"0", "false", "no"}
+        case int():
+            if not text.isdigit() or int(text) == 0:
+                raise SettingsInvalid(f"{row.metadata['names'][0]} is {text!r}; use a whole number above 0")
+            return int(text)
+        case tuple():
+            return tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+        case _:
+            return text.rstrip("/") if text.startswith("http") else text

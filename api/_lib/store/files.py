@@ -1,0 +1,41 @@
+"""The bytes in Storage: datasets that people upload, models that the worker wrote."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+
+from api._lib.errors import Unavailable
+from api._lib.settings import settings
+from api._lib.upstream import Rights, call, client, service_headers
+
+DATASETS = "datasets"
+MODELS = "models"
+_CHUNK_BYTES = 256 * 1024
+_FETCH_SECONDS = 30.0
+
+
+async def sign_upload(object_path: str, rights: Rights) -> str:
+    """Return an address to which the owner's browser may PUT one dataset."""
+    response = await call("POST", f"/storage/v1/object/upload/sign/{DATASETS}/{object_path}", rights=rights, json={})
+    return f"{settings().supabase_url}/storage/v1{response.json()['url']}"
+
+
+async def read_artifact(digest: str, name: str) -> AsyncGenerator[bytes]:
+    """Stream one file of a model version.
+
+    Raises:
+        Unavailable: Storage does not answer, or does not have it.
+    """
+    import httpx
+
+    if not settings().supabase_url:
+        raise Unavailable("No storage is configured: SUPABASE_URL is not set")
+    path = f"/storage/v1/object/{MODELS}/{digest}/{name}"
+    try:
+        async with asyncio.timeout(_FETCH_SECONDS), client().stream("GET", path, headers=service_headers()) as response:
+            if response.status_code != HTTPStatus.OK:
+                raise Unavailable(f"The model file cannot be fetched at the moment ({response.status_code})")
+            async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+                yield chunk
+    except (TimeoutError, httpx.TransportError) as error:
+        raise Unavailable("The model file cannot be fetched at the moment") from error

@@ -1,0 +1,178 @@
+"""Supabase over HTTP: one client, one deadline per call, and its refusals in our words.
+
+Knows nothing of tables and buckets: `store` does. The rights of a call are explicit: nobody's, the caller's own token
+(row security decides), or the secret key, which is for what a caller cannot have a token for.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from api._lib import VERSION
+from api._lib.errors import (
+    ApiError,
+    Conflict,
+    CredentialRejected,
+    NotAllowed,
+    NotFound,
+    RequestInvalid,
+    Unavailable,
+)
+from api._lib.log import request_note
+from api._lib.settings import settings
+
+if TYPE_CHECKING:
+    import httpx
+
+DEADLINE_SECONDS = 8.0
+KEEP_ALIVE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """In whose name a call is made."""
+
+    token: str = ""
+    is_service: bool = False
+    only_owner_id: str = ""
+    """With the secret key for an API key's owner: only calls that filter by this owner are let through."""
+
+
+PUBLIC = Rights()
+SERVICE = Rights(is_service=True)
+
+_clients: dict[asyncio.AbstractEventLoop, "httpx.AsyncClient"] = {}
+
+
+async def call(
+    method: str,
+    path: str,
+    *,
+    rights: Rights,
+    params: Mapping[str, str] | None = None,
+    json: object = None,
+    headers: Mapping[str, str] | None = None,
+    deadline: float = DEADLINE_SECONDS,
+) -> "httpx.Response":
+    """Make one call to Supabase.
+
+    Raises:
+        Unavailable: it did not answer in time, or answered that it cannot.
+        ApiError: it refused; the refusal in our words.
+    """
+    if rights.only_owner_id and f"owner_id.eq.{rights.only_owner_id}" not in (params or {}).get("or", ""):
+        raise AssertionError("a call for an API key must filter by its owner")
+    content = None if json is None else orjson.dumps(json)
+    sent = {**_headers(rights), **(headers or {})}
+    if content is not None:
+        sent["content-type"] = "application/json"
+    response = await _send(method, path, params=params, content=content, headers=sent, deadline=deadline)
+    if response.is_success or response.status_code == HTTPStatus.NOT_MODIFIED:
+        return response
+    raise _refusal(response)
+
+
+def client() -> "httpx.AsyncClient":
+    """Return the one client of the running event loop; a connection cannot outlive its loop."""
+    import httpx
+
+    loop = asyncio.get_running_loop()
+    known = _clients.get(loop)
+    if known is None:
+        for stale in [each for each in _clients if each.is_closed()]:
+            del _clients[stale]
+        known = _clients[loop] = httpx.AsyncClient(
+            base_url=settings().supabase_url,
+            timeout=httpx.Timeout(DEADLINE_SECONDS, connect=2.0),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=KEEP_ALIVE_SECONDS),
+            headers={"user-agent": f"rowcast/{VERSION}"},
+            trust_env=False,
+        )
+    return known
+
+
+def service_headers() -> dict[str, str]:
+    """Return the headers of a call with the secret key."""
+    return _headers(SERVICE)
+
+
+async def _send(
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, str] | None,
+    content: bytes | None,
+    headers: Mapping[str, str],
+    deadline: float,
+) -> "httpx.Response":
+    import httpx
+
+    if not settings().supabase_url:
+        raise Unavailable("No database is configured: SUPABASE_URL is not set")
+    try:
+        async with asyncio.timeout(deadline):
+            for attempt in (1, 2):
+                try:
+                    return await client().request(method, path, params=params, content=content, headers=headers)
+                except httpx.RemoteProtocolError:
+                    # A kept connection that the other side had closed: the request never arrived.
+                    if attempt == 2:  # noqa: PLR2004
+                        raise
+    except (TimeoutError, httpx.TransportError) as error:
+        raise Unavailable("The database does not answer at the moment") from error
+    raise AssertionError("unreachable")
+
+
+def _headers(rights: Rights) -> dict[str, str]:
+    known = settings()
+    # New-style keys are no JWTs: they belong in `apikey`, and only a person's token in `authorization`.
+    sent = {"apikey": known.supabase_secret_key if rights.is_service else known.supabase_publishable_key}
+    if rights.token:
+        sent["authorization"] = f"Bearer {rights.token}"
+    if current := request_note.get():
+        sent["traceparent"] = f"00-{current.trace_id}-{current.trace_id[16:]}-01"
+    return sent
+
+
+_BY_SQLSTATE: dict[str, type[ApiError]] = {
+    "42501": NotAllowed,
+    "23505": Conflict,
+    "23503": RequestInvalid,
+    "23502": RequestInvalid,
+    "23514": RequestInvalid,
+    "22P02": RequestInvalid,
+    "22023": RequestInvalid,
+    "P0001": Conflict,
+    "P0002": NotFound,
+    "PGRST116": NotFound,
+    "PGRST301": CredentialRejected,
+    "PGRST303": CredentialRejected,
+}
+
+
+def _refusal(response: "httpx.Response") -> ApiError:
+    """Say in our words why Supabase refused."""
+    said: dict[str, Any] = {}
+    try:
+        body = orjson.loads(response.content)
+        said = body if isinstance(body, dict) else {}
+    except orjson.JSONDecodeError:
+        pass
+    message = str(said.get("message") or said.get("error") or f"status {response.status_code}")
+    if named := _BY_SQLSTATE.get(str(said.get("code", ""))):
+        return named(message)
+    match response.status_code:
+        case HTTPStatus.UNAUTHORIZED:
+            return CredentialRejected("Your access token is no longer good; sign in again")
+        case HTTPStatus.FORBIDDEN:
+            return NotAllowed("That is not yours to do")
+        case HTTPStatus.NOT_FOUND:
+            return NotFound("There is nothing there")
+        case HTTPStatus.CONFLICT:
+            return Conflict(message)
+        case _:
+            return Unavailable(f"The database cannot answer at the moment ({response.status_code})")
