@@ -1,0 +1,113 @@
+"""What the platform makes of this checkout is what we mean it to be."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.platform import running
+from tests.deploy.rehearsal import MEGABYTE, REPOSITORY, Build
+
+MAX_FUNCTION_BYTES = 200 * MEGABYTE
+"""The platform's own limit is 250, and its builder changes its ways at 225."""
+
+ROUTERS = sorted(path.stem for path in (REPOSITORY / "api").glob("*.py") if not path.stem.startswith("_"))
+
+_OFFLINE = {"sklearn", "scipy", "pandas", "onnx", "skl2onnx", "optuna", "joblib", "supabase", "streamlit", "procrastinate"}
+_OWN_FILES = re.compile(
+    r"api/(\w+\.py|_lib/.+\.py|requirements\.txt|pyproject\.toml|uv\.lock|\.python-version)"
+    r"|models/(\w+\.py|gallery/[\w-]+/(model\.onnx|card\.json))"
+    r"|vc__handler__python\.py"
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_functions_are_the_routers_and_nothing_else(build: Build):
+    """One router, one file, one function; no framework preset swallows them."""
+    assert sorted(build.functions) == [f"api/{name}" for name in ROUTERS]
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_function_stays_under_the_size_limit(build: Build, router: str):
+    """Every function fits, byte-code included; the message of a failure names the heavy packages."""
+    function = build.functions[f"api/{router}"]
+
+    assert function.size < MAX_FUNCTION_BYTES, f"{function.size / MEGABYTE:.1f} MB:\n{function.largest()}"
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_function_carries_only_what_it_runs(build: Build, router: str):
+    """No training code, no tests, no local secrets and no offline package travels with a function."""
+    function = build.functions[f"api/{router}"]
+
+    assert [name for name in sorted(function.own_files()) if not _OWN_FILES.fullmatch(name)] == []
+    assert function.packages() & _OFFLINE == set()
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_every_route_of_a_router_leads_to_its_function(build: Build, router: str):
+    """The rewrites reach each declared address, and only through the file that declares it."""
+    for route in importlib.import_module(f"api.{router}").router.routes:
+        example = re.sub(r"\{\w+(:path)?\}", "x-1", route.path)
+        assert build.route(example) is not None, f"nothing answers {route.path}"
+        assert build.route(example)[0] == f"api/{router}", route.path
+
+
+def test_unknown_api_address_reaches_no_function(build: Build):
+    """What no router declares is the platform's own 404."""
+    assert build.route("/api/nothing/here") is None
+
+
+def test_functions_run_the_python_they_are_built_for(build: Build):
+    """The interpreter is the one the lock was made for, and byte-code is looked for where it lies."""
+    for function in build.functions.values():
+        assert function.config["runtime"] == "python3.12"
+        assert function.config["environment"] == {"PYTHONPATH": "_vendor", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def test_site_is_built_beside_the_functions(build: Build):
+    """The visitor's pages are static files, with a page of their own for addresses that do not exist."""
+    page = (build.static / "index.html").read_text()
+    scripts = re.findall(r'src="(/assets/[^"]+\.js)"', page)
+
+    assert scripts
+    assert all((build.static / script.lstrip("/")).is_file() for script in scripts)
+    assert (build.static / "404.html").is_file()
+    assert "immutable" in build.headers(scripts[0])["cache-control"]
+    assert build.headers("/index.html").get("cache-control") is None
+
+
+def test_pages_allow_no_script_but_their_own(build: Build):
+    """The content security policy covers every page and bars inline script."""
+    policy = build.headers("/models/penguins")["content-security-policy"]
+    script = re.search(r"script-src ([^;]+)", policy)
+
+    assert script
+    assert set(script[1].split()) == {"'self'", "'wasm-unsafe-eval'"}
+    assert "content-security-policy" not in build.headers("/api/models")
+
+
+def test_rewrites_of_pages_lead_to_files_that_exist(build: Build):
+    """Every address of the site's own router is answered by the page that holds it."""
+    targets = {rule["dest"] for rule in build.routes if rule.get("dest", "").endswith(".html")}
+
+    assert "/index.html" in targets
+    assert all((build.static / target.lstrip("/")).is_file() for target in targets)
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_function_answers_alone(build: Build, router: str, tmp_path: Path):
+    """Put together in an empty folder, with nothing around it and no service to reach, a function starts and answers."""
+    routes = importlib.import_module(f"api.{router}").router.routes
+    example = re.sub(r"\{\w+(:path)?\}", "x-1", routes[0].path)
+
+    with running(build.functions[f"api/{router}"], tmp_path, {}) as function:
+        answer = function.request("GET", example, build=build)
+
+    assert answer.status_code in {200, 401, 404, 405, 503}, answer.text
+    assert answer.headers["x-request-id"] == "fra1::iad1::rehearsal-1"
+    assert json.loads(answer.content)
+    assert [event["type"] for event in function.events] == ["server-started", "handler-started", "end"]
