@@ -42,7 +42,9 @@ class Running:
     events: list[dict[str, Any]] = field(default_factory=list)
     """What the function told the platform, in order."""
 
-    def request(self, method: str, path: str, *, build: Build, path_is_rewritten: bool = False, **options: Any) -> httpx.Response:
+    def request(
+        self, method: str, path: str, *, build: Build, path_is_rewritten: bool = False, **options: Any
+    ) -> httpx.Response:
         """Send one request through the routing rules.
 
         Args:

@@ -88,8 +88,8 @@ class Build:
         for rule in self.routes:
             matched = re.match(rule["src"], path) if "src" in rule else None
             if matched and "dest" in rule and rule.get("check"):
-                destination = re.sub(r"\$(\d)", lambda group: matched[int(group[1])] or "", rule["dest"])
-                return destination.split("?")[0].lstrip("/"), destination
+                destination = rule["dest"].replace("$1", matched[1] or "") if matched.groups() else rule["dest"]
+                return destination.partition("?")[0].lstrip("/"), destination
             if matched and "status" in rule:
                 return None
         return None
@@ -128,7 +128,9 @@ def build(folder: Path) -> Build:
     project = folder / ".vercel/project.json"
     project.parent.mkdir()
     # The preset that the platform's own detection would choose: our file must win over it.
-    project.write_text(json.dumps({"projectId": "prj_rehearsal", "orgId": "team_rehearsal", "settings": {"framework": "fastapi"}}))
+    project.write_text(
+        json.dumps({"projectId": "prj_rehearsal", "orgId": "team_rehearsal", "settings": {"framework": "fastapi"}})
+    )
     started = time.perf_counter()
     builder = REPOSITORY / "node_modules/vercel/dist/vc.js"
     done = subprocess.run(

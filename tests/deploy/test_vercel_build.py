@@ -15,7 +15,18 @@ MAX_FUNCTION_BYTES = 200 * MEGABYTE
 
 ROUTERS = sorted(path.stem for path in (REPOSITORY / "api").glob("*.py") if not path.stem.startswith("_"))
 
-_OFFLINE = {"sklearn", "scipy", "pandas", "onnx", "skl2onnx", "optuna", "joblib", "supabase", "streamlit", "procrastinate"}
+_OFFLINE = {
+    "sklearn",
+    "scipy",
+    "pandas",
+    "onnx",
+    "skl2onnx",
+    "optuna",
+    "joblib",
+    "supabase",
+    "streamlit",
+    "procrastinate",
+}
 _OWN_FILES = re.compile(
     r"api/(\w+\.py|_lib/.+\.py|requirements\.txt|pyproject\.toml|uv\.lock|\.python-version)"
     r"|models/(\w+\.py|gallery/[\w-]+/(model\.onnx|card\.json))"
