@@ -40,20 +40,23 @@ class Caller:
     user_id: str = ""
     token: str = ""
     expires_at: float = 0.0
+    role: str = ""
+    """Of an API key's owner; a person's role is the database's to know."""
     scopes: frozenset[str] = frozenset()
-    model_id: str = ""
+    model_slug: str = ""
     """An API key may be good for one model only."""
 
     @property
     def rights(self) -> Rights:
         """A person's own token, or nobody's. An API key has none: its calls are filtered by its owner instead."""
         if self.kind == "key":
-            return Rights(is_service=True, only_owner_id=self.user_id)
+            sees_all = self.role == "admin" and "admin" in self.scopes
+            return Rights(is_service=True, acting_for=self.user_id, sees_all=sees_all)
         return Rights(token=self.token) if self.token else PUBLIC
 
     def must_hold(self, scope: str) -> None:
-        """Refuse an API key that was not made for this. People hold every scope."""
-        if self.kind == "key" and scope not in self.scopes:
+        """Refuse an API key that was not made for this. People hold every scope, and so does a key with `admin`."""
+        if self.kind == "key" and not self.scopes & {scope, "admin"}:
             raise NotAllowed(f"This API key does not have the scope {scope!r}")
 
 
@@ -152,14 +155,15 @@ async def _look_up_key(digest: str) -> tuple[Caller | None, float]:
     if _circuit.is_open:
         raise Unavailable("API keys cannot be checked at the moment")
     try:
-        found = await keys.find_by_hash(digest)
+        found = await keys.find_good(digest)
     except Unavailable:
         _circuit.failed()
         raise
     if found is None:
         return None, 0.0
+    _circuit.worked()
     caller = Caller(
-        "key", user_id=found.owner_id, scopes=frozenset(found.scopes), model_id=found.model_id or "", token=""
+        "key", user_id=found.owner_id, role=found.owner_role, scopes=found.scopes, model_slug=found.model_slug
     )
     return caller, found.expires_at.timestamp() if found.expires_at else 0.0
 
@@ -168,19 +172,37 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="Access
 _api_key = APIKeyHeader(name="x-api-key", auto_error=False, scheme_name="apiKey", description="API key (rc_…)")
 
 
-async def _any_caller(
-    request: Request, _bearer: Annotated[Any, Depends(_bearer)], _key: Annotated[Any, Depends(_api_key)]
+async def _identify_request(
+    request: Request, _one: Annotated[Any, Depends(_bearer)], _other: Annotated[Any, Depends(_api_key)]
 ) -> Caller:
     return await identify(request.headers.get("authorization"), request.headers.get("x-api-key"))
 
 
-async def _signed_in(caller: Annotated[Caller, Depends(_any_caller)]) -> Caller:
+async def _somebody(caller: "AnyCaller") -> Caller:
     if caller.kind == "anonymous":
         raise NotSignedIn
+    return caller
+
+
+async def _person(caller: "Somebody") -> Caller:
     if caller.kind == "key":
         raise NotAllowed("API keys cannot do this; sign in as a person")
     return caller
 
 
-AnyCaller = Annotated[Caller, Depends(_any_caller)]
-SignedIn = Annotated[Caller, Depends(_signed_in)]
+async def _trainer(caller: "Somebody") -> Caller:
+    caller.must_hold("train")
+    return caller
+
+
+AnyCaller = Annotated[Caller, Depends(_identify_request)]
+"""Whoever calls, nobody included."""
+
+Somebody = Annotated[Caller, Depends(_somebody)]
+"""A signed-in person or an API key."""
+
+Person = Annotated[Caller, Depends(_person)]
+"""A signed-in person."""
+
+Trainer = Annotated[Caller, Depends(_trainer)]
+"""A signed-in person, or an API key with the scope train."""

@@ -6,6 +6,7 @@ does not answer, then the bundled champions do. What one caller may see is never
 shared, private ones are kept per user.
 """
 
+import re
 import time
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ MAX_AGE_SECONDS = 1.8
 SUSPECT_SECONDS = 10.0
 """So long after a failure nobody waits for the database if an earlier answer is at hand."""
 
-_LONGEST_NUMBER = 9
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", re.ASCII)
+_REFERENCE = re.compile(r"[a-z][a-z0-9-]{0,31}|[0-9]{1,9}", re.ASCII)
 CHAMPION = "champion"
 
 
@@ -73,6 +75,12 @@ async def resolve(reference: str, caller: Caller) -> Found:
     """
     slug, _, wanted = reference.partition("@")
     wanted = wanted or CHAMPION
+    if not _SLUG.fullmatch(slug):
+        raise ModelNotFound(slug)
+    if not _REFERENCE.fullmatch(wanted):
+        raise VersionNotFound(slug, wanted)
+    if caller.model_slug and caller.model_slug != slug:
+        raise NotAllowed(f"This API key was made for the model {caller.model_slug!r} only")
     try:
         known = await _look_up(slug, caller)
     except Unavailable:
@@ -80,9 +88,7 @@ async def resolve(reference: str, caller: Caller) -> Found:
         return _bundled(slug, wanted)
     if known is None:
         raise ModelNotFound(slug)
-    if caller.model_id and caller.model_id != known.model_id:
-        raise NotAllowed("This API key was made for another model")
-    if not wanted.isdecimal():
+    if not wanted[0].isdecimal():
         if version := known.aliases.get(wanted):
             return Found(known.model_id, slug, wanted, version)
         raise VersionNotFound(slug, wanted)
@@ -96,7 +102,7 @@ def forget(slug: str) -> None:
 
 
 async def _look_up(slug: str, caller: Caller) -> _Known | None:
-    audience = f"{caller.kind}:{caller.user_id}" if caller.user_id else _PUBLIC
+    audience = f"{caller.kind}:{caller.user_id}:{caller.rights.sees_all}" if caller.user_id else _PUBLIC
     key = (_PUBLIC, slug) if (_PUBLIC, slug) in _known else (audience, slug)
     known = _known.get(key)
     rights = PUBLIC if key[0] == _PUBLIC else caller.rights
@@ -146,13 +152,13 @@ async def _ask(key: tuple[str, str], rights: Rights) -> _Known | None:
 
 
 async def _numbered(known: _Known, slug: str, wanted: str, caller: Caller) -> Version:
-    number = int(wanted) if len(wanted) <= _LONGEST_NUMBER else 0
+    number = int(wanted)
     for version in known.aliases.values():
         if version.number == number:
             return version
     key = (known.model_id, number)
     if key not in _versions:
-        row = await models.find_version(known.model_id, number, caller.rights) if number else None
+        row = await models.find_version(known.model_id, number, caller.rights)
         if row is None:
             raise VersionNotFound(slug, wanted)
         remember(_versions, key, Version(**row))

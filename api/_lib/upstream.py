@@ -5,6 +5,7 @@ Knows nothing of tables and buckets: `store` does. The rights of a call are expl
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -38,8 +39,23 @@ class Rights:
 
     token: str = ""
     is_service: bool = False
-    only_owner_id: str = ""
-    """With the secret key for an API key's owner: only calls that filter by this owner are let through."""
+    acting_for: str = ""
+    """With the secret key, for the owner of an API key: a call must name that owner, as a filter or as the actor."""
+    sees_all: bool = False
+    """An admin's key: reads are not narrowed to what its owner has."""
+
+    def own(self, column: str) -> dict[str, str]:
+        """Narrow a read to the rows of an API key's owner; for everybody else row security does it."""
+        return {column: f"eq.{self.acting_for}"} if self.is_narrow else {}
+
+    def actor(self, column: str) -> dict[str, str]:
+        """Say for whom a row is written with the secret key; for everybody else the database knows."""
+        return {column: self.acting_for} if self.acting_for else {}
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether calls with the secret key must name the one they are made for."""
+        return bool(self.acting_for) and not self.sees_all
 
 
 PUBLIC = Rights()
@@ -64,9 +80,9 @@ async def call(
         Unavailable: it did not answer in time, or answered that it cannot.
         ApiError: it refused; the refusal in our words.
     """
-    if rights.only_owner_id and f"owner_id.eq.{rights.only_owner_id}" not in (params or {}).get("or", ""):
-        raise AssertionError("a call for an API key must filter by its owner")
     content = None if json is None else orjson.dumps(json)
+    if rights.is_narrow and rights.acting_for not in f"{params}{content!r}":
+        raise AssertionError("a call for an API key must name its owner")
     sent = {**_headers(rights), **(headers or {})}
     if content is not None:
         sent["content-type"] = "application/json"
@@ -138,6 +154,7 @@ def _headers(rights: Rights) -> dict[str, str]:
     return sent
 
 
+_CONSTRAINT = re.compile(r'constraint "([^"]* [^"]*)"')
 _BY_SQLSTATE: dict[str, type[ApiError]] = {
     "42501": NotAllowed,
     "23505": Conflict,
@@ -147,7 +164,9 @@ _BY_SQLSTATE: dict[str, type[ApiError]] = {
     "22P02": RequestInvalid,
     "22023": RequestInvalid,
     "P0001": Conflict,
-    "P0002": NotFound,
+    "PT404": NotFound,
+    "PT409": Conflict,
+    "PT503": Unavailable,
     "PGRST116": NotFound,
     "PGRST301": CredentialRejected,
     "PGRST303": CredentialRejected,
@@ -164,7 +183,9 @@ def _refusal(response: "httpx.Response") -> ApiError:
         pass
     message = str(said.get("message") or said.get("error") or f"status {response.status_code}")
     if named := _BY_SQLSTATE.get(str(said.get("code", ""))):
-        return named(message)
+        # A constraint's name is a sentence for the caller; the rest of that message is for nobody.
+        constraint = _CONSTRAINT.search(message)
+        return named(constraint[1] if constraint else message)
     match response.status_code:
         case HTTPStatus.UNAUTHORIZED:
             return CredentialRejected("Your access token is no longer good; sign in again")

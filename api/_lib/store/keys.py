@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from api._lib.upstream import SERVICE, call
+from api._lib.upstream import SERVICE, Rights, call
+
+Row = dict[str, Any]
 
 _PATH = "/rest/v1/api_keys"
-_FACE = "id,name,prefix,scopes,model_id,expires_at,revoked_at,last_used_at,created_at"
+_FACE = "id,name,prefix,scopes,model:models(slug),expires_at,revoked_at,last_used_at,created_at"
 _LOOK_UP_DEADLINE_SECONDS = 1.5
 
 
@@ -15,20 +17,46 @@ _LOOK_UP_DEADLINE_SECONDS = 1.5
 class FoundKey:
     """What a good key lets its bearer do."""
 
-    id: str
     owner_id: str
-    scopes: tuple[str, ...]
-    model_id: str | None
+    owner_role: str
+    scopes: frozenset[str]
+    model_slug: str
     expires_at: datetime | None
 
 
-async def find_by_hash(digest: str) -> FoundKey | None:
-    """Find a key that was not revoked, by the SHA-256 of its text."""
-    params = {"select": "id,owner_id,scopes,model_id,expires_at", "hash": f"eq.{digest}", "revoked_at": "is.null"}
-    response = await call("GET", _PATH, rights=SERVICE, params=params, deadline=_LOOK_UP_DEADLINE_SECONDS)
-    found: list[dict[str, Any]] = response.json()
-    if not found:
+async def find_good(digest: str) -> FoundKey | None:
+    """Find a key that was not revoked, by the SHA-256 of its text; the database notes that it was used."""
+    response = await call(
+        "POST",
+        "/rest/v1/rpc/find_api_key",
+        rights=SERVICE,
+        json={"key_hash": digest},
+        deadline=_LOOK_UP_DEADLINE_SECONDS,
+    )
+    found: list[Row] = response.json()
+    if not found or found[0]["revoked_at"]:
         return None
     row = found[0]
     expires_at = datetime.fromisoformat(row["expires_at"]) if row["expires_at"] else None
-    return FoundKey(row["id"], row["owner_id"], tuple(row["scopes"]), row["model_id"], expires_at)
+    return FoundKey(row["owner_id"], row["owner_role"], frozenset(row["scopes"]), row["model_slug"] or "", expires_at)
+
+
+async def list_keys(owner_id: str, rights: Rights) -> list[Row]:
+    """List somebody's keys, newest first."""
+    params = {"select": _FACE, "owner_id": f"eq.{owner_id}", "order": "created_at.desc"}
+    return list((await call("GET", _PATH, rights=rights, params=params)).json())
+
+
+async def create_key(row: Row, rights: Rights) -> Row:
+    """Keep a new key's hash and what it may do."""
+    headers = {"prefer": "return=representation"}
+    response = await call("POST", _PATH, rights=rights, params={"select": _FACE}, json=row, headers=headers)
+    return dict(response.json()[0])
+
+
+async def revoke_key(key_id: str, owner_id: str, rights: Rights) -> bool:
+    """Revoke a key for good. False: there is none of this id, or it was revoked before."""
+    params = {"id": f"eq.{key_id}", "owner_id": f"eq.{owner_id}", "revoked_at": "is.null", "select": "id"}
+    headers = {"prefer": "return=representation"}
+    response = await call("PATCH", _PATH, rights=rights, params=params, json={"revoked_at": "now"}, headers=headers)
+    return bool(response.json())

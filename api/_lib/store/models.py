@@ -3,7 +3,7 @@
 from typing import Any
 
 from api._lib.errors import ModelNotFound
-from api._lib.upstream import Rights, call
+from api._lib.upstream import SERVICE, Rights, call
 
 Row = dict[str, Any]
 
@@ -42,8 +42,9 @@ async def find_aliases(slug: str, rights: Rights) -> Row | None:
 async def find_version(model_id: str, number: int, rights: Rights) -> Row | None:
     """Find one immutable version of a model that the caller is known to see."""
     params = {"select": "id,number,digest", "model_id": f"eq.{model_id}", "number": f"eq.{number}"}
-    service = Rights(is_service=True) if rights.only_owner_id else rights
-    response = await call("GET", "/rest/v1/versions", rights=service, params=params, deadline=LOOK_UP_DEADLINE_SECONDS)
+    # Whoever asks with the secret key has been told the model's id by a narrowed read.
+    known = SERVICE if rights.is_service else rights
+    response = await call("GET", "/rest/v1/versions", rights=known, params=params, deadline=LOOK_UP_DEADLINE_SECONDS)
     found = response.json()
     return found[0] if found else None
 
@@ -68,7 +69,5 @@ def _one(found: list[Row], slug: str) -> Row:
 
 
 def _visible(rights: Rights) -> dict[str, str]:
-    """Filter what an API key's owner may see; for everybody else row security does it."""
-    if not rights.only_owner_id:
-        return {}
-    return {"or": f"(visibility.eq.public,owner_id.eq.{rights.only_owner_id})"}
+    """Narrow a read to what an API key's owner may see; for everybody else row security does it."""
+    return {"or": f"(visibility.eq.public,owner_id.eq.{rights.acting_for})"} if rights.is_narrow else {}

@@ -1,0 +1,120 @@
+"""What people send to a model, read into rows or columns: JSON in its several forms, CSV, a query string.
+
+Cells are read later, by the model's card. Here only the shape is judged, and every fault is the caller's to mend.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from api._lib.errors import MediaTypeUnsupported, RequestInvalid, RequestMalformed
+
+JSON_TYPES = frozenset(
+    # The last two are what curl and fetch send when nobody told them what it is.
+    {"", "application/json", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain"}
+)
+CSV_TYPES = frozenset({"text/csv", "application/csv"})
+
+Rows = Sequence[Mapping[str, Any]]
+Columns = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows, or columns, as they were sent."""
+
+    rows: Rows | None = None
+    columns: Columns | None = None
+    is_single: bool = False
+    """The body is the row: places in it are named without `rows/0`."""
+
+
+def read_batch(body: bytes, content_type: str) -> Batch:
+    """Read a body by its content type.
+
+    Raises:
+        ApiError: it is none of the forms; the detail says which there are.
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type in CSV_TYPES:
+        return Batch(rows=_read_csv(body))
+    if media_type in JSON_TYPES or media_type.endswith("+json"):
+        return _read_json(body)
+    raise MediaTypeUnsupported(f"Send application/json or text/csv, not {media_type}")
+
+
+def read_query(pairs: Sequence[tuple[str, str]]) -> Batch:
+    """Read one row from a query string."""
+    row = dict(pairs)
+    if not row:
+        raise RequestInvalid("Name the features in the query, as in ?bill_length_mm=39.1&species=Adelie")
+    if len(row) < len(pairs):
+        twice = sorted({name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1})
+        raise RequestInvalid("A feature is given twice", errors=[(f"#/{name}", "given twice") for name in twice])
+    return Batch(rows=[row], is_single=True)
+
+
+def _read_json(body: bytes) -> Batch:
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        what = f"{error.msg} at line {error.lineno}, column {error.colno}" if body.strip() else "it is empty"
+        raise RequestMalformed(f"The body is not JSON: {what}") from None
+    match sent:
+        case {"rows": list(rows)}:
+            _refuse_others(sent, "rows")
+            return Batch(rows=_some(rows, "rows"))
+        case {"columns": dict(columns)}:
+            _refuse_others(sent, "columns")
+            if not columns:
+                raise RequestInvalid("There are no columns", errors=[("#/columns", "empty")])
+            return Batch(columns=columns)
+        case dict():
+            return Batch(rows=[sent], is_single=True)
+        case list():
+            return Batch(rows=_some(sent, ""))
+    raise RequestInvalid('Send one object of features, {"rows": [...]} or {"columns": {...}}')
+
+
+def _some(rows: list[Any], name: str) -> Rows:
+    if not rows:
+        raise RequestInvalid("There are no rows", errors=[(f"#/{name}", "empty")])
+    return rows
+
+
+def _refuse_others(sent: Mapping[str, Any], known: str) -> None:
+    if len(sent) > 1:
+        errors = [(f"#/{name}", f"not known beside '{known}'") for name in sent if name != known]
+        raise RequestInvalid(f"Beside '{known}' nothing else is known", errors=errors)
+
+
+def _read_csv(body: bytes) -> Rows:
+    """Read a CSV with a header line. Cells stay text: the card says what they mean."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestMalformed(f"The CSV is not UTF-8: byte {error.start} cannot be read") from None
+    if "\0" in text:
+        raise RequestMalformed("The CSV holds NUL characters: is it a binary file?")
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+    except csv.Error as error:
+        raise RequestMalformed(f"The CSV cannot be read: {error}") from None
+    if len(lines) < 2:  # noqa: PLR2004  a header and a row
+        raise RequestInvalid("The CSV needs a header line and at least one row")
+    header, *rows = lines
+    if len(set(header)) < len(header):
+        twice = sorted({name for name in header if header.count(name) > 1})
+        raise RequestInvalid(f"The CSV names columns twice: {', '.join(twice)}")
+    errors = [
+        (f"#/rows/{index}", f"{len(row)} cells, the header has {len(header)}")
+        for index, row in enumerate(rows)
+        if len(row) != len(header)
+    ]
+    if errors:
+        raise RequestInvalid(f"{len(errors)} lines do not have the header's cells", errors=errors)
+    return [dict(zip(header, row, strict=True)) for row in rows]

@@ -1,0 +1,40 @@
+"""The description of the API, made from the routes: every path, with the one problem body and the two credentials."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api._lib import VERSION
+from api._lib.problems import Problem
+
+_DESCRIPTION = """Row in, prediction out. Tables become certified models behind a prediction endpoint.
+
+Public models answer anyone. For everything else send `Authorization: Bearer` with the access token of a signed-in
+person, or an API key (`rc_…`) in `Authorization: Bearer` or `x-api-key`. Every failure has the same body
+(`application/problem+json`); `code` is its fixed name.
+"""
+_TAGS = [
+    {"name": "predict", "description": "Rows in, predictions out"},
+    {"name": "inference", "description": "The same models over the Open Inference Protocol V2 and MLflow's protocol"},
+    {"name": "models", "description": "What is served: models, versions, aliases, cards, files"},
+    {"name": "datasets", "description": "Tables that models are trained on"},
+    {"name": "runs", "description": "Training runs, live"},
+    {"name": "keys", "description": "API keys for machines"},
+    {"name": "me", "description": "Who is calling"},
+    {"name": "health", "description": "Is it alive, is it ready, what can it do"},
+]
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Access token of a person, or an API key (rc_…)"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "API key (rc_…)"},
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Describe the app's routes as OpenAPI 3.1."""
+    description = get_openapi(title="Rowcast", version=VERSION, description=_DESCRIPTION, routes=app.routes, tags=_TAGS)
+    schemas = description.setdefault("components", {}).setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+    description["components"]["securitySchemes"] = _SECURITY_SCHEMES
+    return description
