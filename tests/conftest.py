@@ -108,7 +108,7 @@ def stack(stack_home: Path) -> Iterator[RunningStack]:
         for name in [name for name in os.environ if name.startswith("ROWCAST_") and name not in _KEPT]:
             patch.delenv(name)
         settings = Settings(home=stack_home, ports=Ports.free(), is_durable=False)
-        running = Stack(settings, applications=(), on_event=lambda line: None)
+        running = Stack(settings, applications=(), on_event=lambda _: None)
         running.start()
     yield RunningStack(running)
     running.stop()

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import httpx
 import psycopg
@@ -87,7 +86,7 @@ def compose_environ(settings: Settings, known: Secrets) -> dict[str, str]:
 def answers(url: str) -> bool:
     """Tell whether a page is served."""
     try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=5, trust_env=False).is_success
     except httpx.TransportError:
         return False
 

@@ -65,4 +65,4 @@ def is_answering(settings: Settings, known: Secrets) -> bool:
         answer = httpx.post(settings.kv_url, headers=headers, json=["PING"], timeout=2, trust_env=False)
     except httpx.TransportError:
         return False
-    return answer.status_code == 200
+    return answer.is_success

@@ -30,7 +30,7 @@ def apply(connection: psycopg.Connection, on_step: Callable[[str], None]) -> int
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtext('rowcast migrations'))")
         _apply_queue_schema(connection)
-    applied = dict(
+    applied: dict[str, list[str] | None] = dict(
         connection.execute("select version, statements from supabase_migrations.schema_migrations").fetchall()
     )
     pending = []

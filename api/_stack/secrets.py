@@ -6,7 +6,7 @@ The file also carries the addresses, so that it is the complete environment of a
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from api._stack.settings import Settings
 
 ADMIN_EMAIL = "admin@rowcast.local"
 
-_GENERATORS = {
+_GENERATORS: dict[str, Callable[[], str]] = {
     "SUPABASE_PUBLISHABLE_KEY": lambda: f"sb_publishable_{secrets.token_urlsafe(24)}",
     "SUPABASE_SECRET_KEY": lambda: f"sb_secret_{secrets.token_urlsafe(32)}",
     "SUPABASE_JWT_SECRET": lambda: secrets.token_urlsafe(48),

@@ -11,6 +11,7 @@ from api._stack.errors import StackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME_VARIABLE = "ROWCAST_HOME"
+HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,6 @@ class Settings:
 
 
 def _parse_port(variable: str, text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise StackError(f"{variable} is {text!r}; a port is a number from 1 to 65535")
+    if not text.isdigit() or not 0 < int(text) <= HIGHEST_PORT:
+        raise StackError(f"{variable} is {text!r}; a port is a number from 1 to {HIGHEST_PORT}")
     return int(text)

@@ -5,7 +5,9 @@ The headers come from `vercel.json`, so that a page that works here under its co
 
 import json
 import os
+import posixpath
 import re
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -43,10 +45,12 @@ class Site:
 
     async def _respond(self, scope: Scope) -> Response:
         if not (self._folder / "index.html").exists():
-            return PlainTextResponse(_NOT_BUILT, status_code=404)
+            return PlainTextResponse(_NOT_BUILT, status_code=HTTPStatus.NOT_FOUND)
         if scope["method"] not in {"GET", "HEAD"}:
-            return PlainTextResponse("The site is read only.\n", status_code=405, headers={"allow": "GET, HEAD"})
-        path = os.path.normpath(scope["path"].lstrip("/") or "index.html")
+            return PlainTextResponse(
+                "The site is read only.\n", status_code=HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": "GET, HEAD"}
+            )
+        path = posixpath.normpath(scope["path"].lstrip("/") or "index.html")
         candidates = [path, f"{path}.html", f"{path}/index.html"]
         if wants_page(Headers(scope=scope), path):
             candidates.append("index.html")
@@ -54,9 +58,9 @@ class Site:
             try:
                 return await self._files.get_response(candidate, scope)
             except HTTPException as error:
-                if error.status_code != 404:
+                if error.status_code != HTTPStatus.NOT_FOUND:
                     return PlainTextResponse(f"{error.detail}\n", status_code=error.status_code)
-        return PlainTextResponse("There is no such page.\n", status_code=404)
+        return PlainTextResponse("There is no such page.\n", status_code=HTTPStatus.NOT_FOUND)
 
     def _headers(self, path: str) -> list[tuple[str, str]]:
         return [pair for pattern, pairs in self._rules if pattern.fullmatch(path) for pair in pairs]

@@ -62,7 +62,7 @@ def folder(settings: Settings) -> Path:
 def is_answering(settings: Settings) -> bool:
     """Tell whether the doors are open."""
     try:
-        return httpx.get(f"{settings.supabase_url}/auth/v1/health", timeout=2, trust_env=False).status_code < 500
+        return not httpx.get(f"{settings.supabase_url}/auth/v1/health", timeout=2, trust_env=False).is_server_error
     except httpx.TransportError:
         return False
 
