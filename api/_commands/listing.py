@@ -1,0 +1,35 @@
+"""Lists for people, and the same lists as JSON for programs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def show_list(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str) -> None:
+    """Print rows as a table of the named fields (heading: field), or all of them as JSON; `empty` is said when there are none."""
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        print(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(_cell(field, row.get(field))) for field in columns.values()))
+    Console().print(table)
+
+
+def _cell(field: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if field.endswith("_at"):
+        return str(value)[:16].replace("T", " ")
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,164 @@
+"""`rowcast train`: a CSV becomes a certified model, through the running stack or, `--offline`, into a folder.
+
+What can be known here is checked before the first byte travels: a table that cannot be trained ends in one line and leaves nothing
+behind, neither on the server nor on disk.
+"""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api._commands import result
+from api._commands.client import Client
+from api._commands.errors import CliError
+from api._commands.listing import AsJson
+from api._commands.runs import watch
+from api._commands.screen import RunScreen
+from api._commands.upload import upload
+
+if TYPE_CHECKING:
+    from models.training import Table, TrainOptions
+
+NAME = r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The table: a CSV with one header line.")]
+Target = Annotated[str, typer.Option(metavar="COLUMN", help="The column to predict.")]
+Name = Annotated[str, typer.Option(metavar="SLUG", help="Name of the model in URLs; the file's name by default.")]
+Title = Annotated[str, typer.Option(help="Title for people.")]
+Description = Annotated[str, typer.Option(help="What the model is for, in a sentence or two.")]
+TimeBudget = Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long to search for the best recipe.")]
+Seed = Annotated[int, typer.Option(help="The same seed and table give the same splits.")]
+Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out; may be repeated.")]
+Public = Annotated[bool, typer.Option("--public/--private", help="Whether anybody may see the model and predict.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Train here, without a server, into --out.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="With --offline: the folder for model.onnx and card.json.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Start the run and return at once.")]
+
+
+def train(
+    file: File,
+    *,
+    target: Target,
+    name: Name = "",
+    title: Title = "",
+    description: Description = "",
+    time_budget: TimeBudget = 30.0,
+    seed: Seed = 0,
+    drop: Drop = None,
+    public: Public = False,
+    offline: Offline = False,
+    out: Out = None,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model from a CSV, with a certificate that what is served answers as what was trained."""
+    if out is not None and not offline:
+        raise CliError("--out belongs to --offline; a run on the server keeps its model in the registry")
+    from models.training import TrainOptions, check, read_table
+
+    options = TrainOptions(
+        target=target,
+        name=_checked_name(name) if name else name_from(file.stem),
+        title=title,
+        description=description,
+        time_budget_seconds=time_budget,
+        seed=seed,
+        drop=tuple(drop or ()),
+    )
+    table = read_table(file)
+    check(table, options)
+    if offline:
+        _train_here(table, options, out or Path(options.name), as_json=as_json)
+    else:
+        _train_there(file, options, public=public, wait=not no_wait, as_json=as_json)
+
+
+def name_from(text: str) -> str:
+    """Make a model's name from a file's name: lower-case letters, digits and single dashes."""
+    return _checked_name(re.sub(r"[^a-z0-9]+", "-", text.lower())[:63].strip("-"))
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise CliError(f"{name!r} cannot be a model's name; give 2 to 63 of a-z, 0-9 and inner dashes with --name")
+    return name
+
+
+def _train_here(table: "Table", options: "TrainOptions", folder: Path, *, as_json: bool) -> None:
+    from models import training
+
+    with RunScreen() as screen:
+        trained = training.train(table, options, on_event=screen.show)
+    try:
+        training.write(trained, folder)
+    except OSError as error:
+        raise CliError(f"{folder} cannot be written: {error.strerror}; nothing was kept") from error
+    card = trained.card
+    if as_json:
+        print(card.model_dump_json(indent=2))
+        return
+    predict = f"./rowcast predict --offline {shlex.quote(str(folder))} --row {result.example_row(card)}"
+    print(result.text(card, heading=f"{card.name}: {folder}/model.onnx and card.json", next_steps=[predict]))
+
+
+def _train_there(file: Path, options: "TrainOptions", *, public: bool, wait: bool, as_json: bool) -> None:
+    with Client() as client:
+        dataset = upload(client, file, name=options.title or options.name)
+        run = client.call("POST", "/api/runs", json=_order(dataset["id"], options, public=public))
+        if not wait:
+            print(
+                json.dumps(run, indent=2)
+                if as_json
+                else f"Run {run['id']} is queued. Watch it: ./rowcast run follow {run['id']}"
+            )
+            return
+        run = watch(client, run["id"])
+        _show_version(client, run, as_json=as_json)
+
+
+def _order(dataset_id: str, options: "TrainOptions", *, public: bool) -> dict[str, Any]:
+    return {
+        "dataset_id": dataset_id,
+        "model": options.name,
+        "target": options.target,
+        "title": options.title,
+        "description": options.description,
+        "visibility": "public" if public else "private",
+        "options": {
+            "time_budget_seconds": options.time_budget_seconds,
+            "seed": options.seed,
+            "drop": list(options.drop),
+        },
+    }
+
+
+def _show_version(client: Client, run: dict[str, Any], *, as_json: bool) -> None:
+    from models.contract import Card
+
+    slug = run["model_slug"]
+    versions = client.call("GET", f"/api/models/{slug}/versions")["versions"]
+    number = next(each["number"] for each in versions if each["id"] == run["version_id"])
+    champion = client.call("GET", f"/api/models/{slug}")["champion"]
+    card = client.call("GET", f"/api/models/{slug}/card", params={"version": number})
+    if as_json:
+        print(json.dumps({"run": run, "version": number, "champion": champion["number"], "card": card}, indent=2))
+        return
+    serves = champion["number"] == number
+    name = slug if serves else f"{slug}@{number}"
+    heading = f"{slug} version {number} is certified and " + (
+        "answers as champion" if serves else f"waits as challenger; version {champion['number']} stays champion"
+    )
+    row = result.example_row(Card.model_validate(card))
+    url = client.place.api_url
+    steps = [
+        f"./rowcast predict {name} --row {row}",
+        f"curl {url}/api/predict/{name} -H 'content-type: application/json' -d {row}",
+        f"{url}/models/{slug}",
+    ]
+    print(result.text(Card.model_validate(card), heading=heading, next_steps=steps))
