@@ -137,7 +137,7 @@ declare
 begin
   select * into run from public.runs as held where held.id = register_version.run_id for update;
   if run.status is distinct from 'running' or run.attempt <> register_version.attempt then
-    raise exception 'The run was cancelled or taken up by another worker.' using errcode = 'PT409';
+    raise exception 'The run was cancelled or taken up by another worker.' using errcode = 'PT410';
   end if;
   if (card ->> 'digest', card ->> 'name', card ->> 'target', (card ->> 'size_bytes')::bigint)
     is distinct from (register_version.digest, run.model_slug, run.target, register_version.size_bytes) then

@@ -1,0 +1,219 @@
+"""The training job: a run becomes a certified version, or ends with a reason that its owner can read.
+
+Fetch the dataset, train in a child process, publish. Between any two steps the worker may be killed: what was begun
+is found by the next attempt and either finished or taken away. A version and the end of its run are one transaction.
+"""
+
+import asyncio
+import hashlib
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+
+from api._jobs.errors import RunInterrupted, RunLost, RunPostponed, RunRejected
+from api._jobs.queue import TRAINING_QUEUE, TryAgain, app
+from api._jobs.run_record import MAX_ATTEMPTS, Event, RunRecord
+from api._jobs.storage import Storage
+from api._jobs.trainer import ENDED, Order
+from api._jobs.trainer_process import TrainerProcess
+from api._lib import log
+
+WRITE_EVERY_SECONDS = 0.5
+BEAT_EVERY_SECONDS = 2.0
+"""How often a run without news shows that it lives, and looks whether it was cancelled."""
+
+DATABASE_PATIENCE_SECONDS = 30.0
+"""How long a training goes on while the database does not take its events."""
+
+TRAINING_SHARE = 0.95
+"""Share of the progress that is the trainer's; the rest is publishing."""
+
+
+@app.task(name="train", queue=TRAINING_QUEUE, retry=TryAgain())
+async def train(run_id: str) -> None:
+    """Carry out one run. Cancelled by the worker when it stops: then the run goes back into the queue."""
+    stop = threading.Event()
+    work = asyncio.create_task(asyncio.to_thread(carry_out, UUID(run_id), stop))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        try:
+            await work
+        except RunInterrupted:
+            raise asyncio.CancelledError from None
+
+
+def carry_out(run_id: UUID, stop: threading.Event) -> None:
+    """Take a run up and bring it to an end.
+
+    Raises:
+        RunPostponed: it is queued again and should be tried later.
+        RunInterrupted: `stop` was set; it is queued again as if never taken up.
+    """
+    with RunRecord.open(run_id) as record, Storage.open() as storage:
+        is_ours = record.take_up()
+        _remove_leftovers(record, storage)
+        if not is_ours:
+            return
+        log.info("run started", run_id=str(run_id), attempt=record.attempt)
+        try:
+            with tempfile.TemporaryDirectory(prefix="rowcast-run-", ignore_cleanup_errors=True) as folder:
+                _Attempt(record, storage, Path(folder), stop).run()
+        except RunLost as error:
+            log.info("run lost", run_id=str(run_id), reason=str(error))
+        except RunRejected as error:
+            record.fail(str(error))
+            log.info("run failed", run_id=str(run_id), reason=str(error))
+        except RunInterrupted:
+            record.give_back("The worker stopped; waiting for another one", is_counted=False)
+            raise
+        except RunPostponed as error:
+            _postpone(record, error)
+        except psycopg.OperationalError as error:
+            record.reconnect()
+            _postpone(record, RunPostponed("The database did not answer."))
+            log.warning("run postponed", run_id=str(run_id), reason=str(error))
+        _remove_leftovers(record, storage)
+
+
+def _postpone(record: RunRecord, error: RunPostponed) -> None:
+    if record.attempt >= MAX_ATTEMPTS:
+        record.fail(f"{error} Tried {MAX_ATTEMPTS} times.")
+        log.warning("run failed", run_id=str(record.run_id), reason=str(error))
+        return
+    record.give_back(f"{error} Trying again ({record.attempt} of {MAX_ATTEMPTS} attempts)", is_counted=True)
+    raise error
+
+
+def _remove_leftovers(record: RunRecord, storage: Storage) -> None:
+    """Take away artefacts that this run uploaded and that no version points at."""
+    for digest in record.noted_digests():
+        with record.digest_lock(digest) as is_used:
+            if not is_used:
+                try:
+                    storage.remove_artefacts(digest)
+                except RunPostponed as error:
+                    log.warning("leftover kept", run_id=str(record.run_id), digest=digest, reason=str(error))
+
+
+@dataclass
+class _Attempt:
+    """The steps of one attempt, in order, and the events on their way to the database."""
+
+    record: RunRecord
+    storage: Storage
+    folder: Path
+    stop: threading.Event
+    pending: list[Event] = field(default_factory=list)
+    progress: float = 0.0
+    written_at: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        """Go from a dataset to a version."""
+        table = self._fetch()
+        self._train(table)
+        self._publish()
+
+    def _fetch(self) -> Path:
+        facts = self.record.facts
+        if facts["dataset_id"] is None:
+            raise RunRejected("The dataset was deleted before the run started.")
+        self._tell("stage", {"stage": "fetch", "message": "Fetching the dataset"})
+        self._write()
+        table = self.folder / Path(facts["object_path"]).name
+        fetched = self.storage.fetch_dataset(facts["object_path"], table)
+        if (fetched.sha256, fetched.size_bytes) != (facts["sha256"], facts["size_bytes"]):
+            raise RunRejected(
+                f"The uploaded file is not the one that was announced ({fetched.size_bytes} bytes, "
+                f"sha256 {fetched.sha256[:12]}…): upload it again."
+            )
+        return table
+
+    def _train(self, table: Path) -> None:
+        with TrainerProcess.start(Order(str(table), str(self.folder), self._options())) as process:
+            while True:
+                try:
+                    event = process.next_event(WRITE_EVERY_SECONDS)
+                except EOFError as error:
+                    raise RunPostponed(str(error)) from error
+                if event is not None and event["kind"] == ENDED:
+                    self._write()
+                    if event["reason"]:
+                        raise RunRejected(event["reason"])
+                    return
+                if event is not None:
+                    self._take_in(event)
+                self._keep_up()
+
+    def _options(self) -> dict[str, Any]:
+        facts = self.record.facts
+        return {
+            "target": facts["target"],
+            "name": facts["model_slug"],
+            "title": facts["title"] or facts["dataset_name"],
+            "description": facts["description"],
+            "source": facts["source"],
+            "licence": facts["licence"],
+            **facts["options"],
+            "drop": tuple(facts["options"].get("drop", ())),
+        }
+
+    def _take_in(self, event: dict[str, Any]) -> None:
+        """Accept one event of the trainer."""
+        kind, at = event.pop("kind"), datetime.fromisoformat(event.pop("at"))
+        if isinstance(event.get("progress"), int | float):
+            self.progress = max(self.progress, event["progress"] * TRAINING_SHARE)
+        self.pending.append(Event(kind, {**event, "progress": round(self.progress, 4)}, at))
+
+    def _keep_up(self) -> None:
+        """Write what is due, at most twice a second; while the database is away, hold it back for a while."""
+        if self.stop.is_set():
+            raise RunInterrupted("The worker was told to stop.")
+        since = time.monotonic() - self.written_at
+        if since < (WRITE_EVERY_SECONDS if self.pending else BEAT_EVERY_SECONDS):
+            return
+        try:
+            self._write()
+        except psycopg.OperationalError:
+            if since > DATABASE_PATIENCE_SECONDS:
+                raise
+            try:
+                self.record.reconnect()
+            except psycopg.OperationalError:
+                time.sleep(WRITE_EVERY_SECONDS)
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        self.pending.append(Event(kind, {**data, "progress": round(self.progress, 4)}, datetime.now(UTC)))
+
+    def _write(self) -> None:
+        message = next((event.data["message"] for event in reversed(self.pending) if event.data.get("message")), None)
+        self.record.note(self.pending, progress=self.progress, message=message)
+        self.pending.clear()
+        self.written_at = time.monotonic()
+
+    def _publish(self) -> None:
+        model, card_file = self.folder / "model.onnx", self.folder / "card.json"
+        card = orjson.loads(card_file.read_bytes())
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+        # Noted before anything is uploaded: whoever finds the run after a crash knows what to take away.
+        self._tell("stage", {"stage": "publish", "message": "Publishing the version", "digest": digest})
+        self._write()
+        self.record.note_table(card["dataset"]["rows"], card["dataset"]["columns"])
+        with self.record.digest_lock(digest):
+            self.storage.put_artefacts(digest, {"model.onnx": model, "card.json": card_file})
+            version = self.record.register(digest, card, model.stat().st_size)
+        log.info(
+            "run succeeded",
+            run_id=str(self.record.run_id),
+            model=self.record.facts["model_slug"],
+            version=version.number,
+        )

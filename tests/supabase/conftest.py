@@ -1,0 +1,137 @@
+"""The database as each role: people, things of theirs, and a way to become somebody within one rolled-back transaction."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+ROLES = {"anon": "anon", "viewer": "authenticated", "stranger": "authenticated", "owner": "authenticated"}
+ROLES |= {"admin": "authenticated", "service": "service_role"}
+
+
+class World:
+    """A small, full registry: one analyst (the owner) with one of everything, and other people beside."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        self.people = {name: self.add_person(name) for name in ("viewer", "stranger", "owner", "admin")}
+        for name, role in {"stranger": "analyst", "owner": "analyst", "admin": "admin"}.items():
+            self.value("insert into private.user_roles values (%s, %s) returning role", self.people[name], role)
+
+    def value(self, statement: str, *parameters: Any) -> Any:
+        """Execute and return the first column of the first row."""
+        row = self.connection.execute(statement, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def row(self, statement: str, *parameters: Any) -> tuple[Any, ...]:
+        """Execute and return the first row."""
+        row = self.connection.execute(statement, parameters).fetchone()
+        assert row is not None
+        return tuple(row)
+
+    def column(self, statement: str, *parameters: Any) -> list[Any]:
+        """Execute and return the first column."""
+        return [row[0] for row in self.connection.execute(statement, parameters).fetchall()]
+
+    @contextmanager
+    def acting_as(self, name: str) -> Iterator[None]:
+        """Be this person (or anon, or service) as the data API does it, until the block ends."""
+        person = self.people.get(name)
+        claims = {"role": ROLES[name], **({"sub": str(person)} if person else {})}
+        with self.connection.transaction():
+            self.connection.execute(
+                "select set_config('request.jwt.claims', %s, true), set_config('request.jwt.claim.sub', %s, true), "
+                "set_config('role', %s, true)",
+                (json.dumps(claims), claims.get("sub", ""), ROLES[name]),
+            )
+            yield
+            self.connection.execute(
+                "select set_config('role', 'none', true), set_config('request.jwt.claims', '', true), "
+                "set_config('request.jwt.claim.sub', '', true)"
+            )
+
+    @contextmanager
+    def refused(self, code: str, words: str = "") -> Iterator[None]:
+        """Expect the database to refuse with this SQLSTATE and a message containing these words."""
+        with pytest.raises(psycopg.Error) as caught, self.connection.transaction():
+            yield
+        assert caught.value.sqlstate == code, str(caught.value)
+        assert words in str(caught.value)
+
+    def add_person(self, name: str) -> UUID:
+        """Add somebody who can sign in."""
+        return self.value(
+            "insert into auth.users (id, email) values (gen_random_uuid(), %s) returning id", f"{name}@x.test"
+        )
+
+    def add_dataset(self, owner: str | None = "owner") -> UUID:
+        """Add an uploaded dataset."""
+        return self.value(
+            "insert into public.datasets (owner_id, name, filename, size_bytes, sha256, status) "
+            "values (%s, 'Penguins', 'penguins.csv', 10, %s, 'ready') returning id",
+            self.people[owner] if owner else None,
+            "a" * 64,
+        )
+
+    def add_run(self, slug: str, dataset: UUID, **columns: Any) -> UUID:
+        """Queue a run by a plain SQL insert."""
+        named = {"dataset_id": dataset, "model_slug": slug, "target": "species", **columns}
+        names, marks = ", ".join(named), ", ".join(["%s"] * len(named))
+        return self.value(f"insert into public.runs ({names}) values ({marks}) returning id", *named.values())
+
+    def finish(self, run: UUID, digest: str = "b" * 64) -> UUID:
+        """Do what a worker does at the end of a good run, and return the version."""
+        self.value("update public.runs set status = 'running', attempt = attempt + 1 where id = %s returning id", run)
+        slug, target, attempt = self.row("select model_slug, target, attempt from public.runs where id = %s", run)
+        card = {"digest": digest, "name": slug, "title": slug, "target": target, "task": "multiclass", "size_bytes": 5}
+        card["parity"] = {"passed": True}
+        return self.value(
+            "select id from public.register_version(%s, %s, %s, %s, 5)", run, attempt, digest, json.dumps(card)
+        )
+
+    def add_version(self, slug: str, *, owner: str | None = "owner", visibility: str = "private") -> UUID:
+        """Train one version of a model, from its dataset on."""
+        return self.finish(self.add_run(slug, self.add_dataset(owner), visibility=visibility))
+
+    def add_key(self, owner: str = "owner", **columns: Any) -> UUID:
+        """Add an API key."""
+        number = self.value("select count(*) from public.api_keys")
+        named = {
+            "owner_id": self.people[owner],
+            "name": "k",
+            "prefix": f"prefix{number}",
+            "hash": f"{number:064x}",
+            **columns,
+        }
+        names, marks = ", ".join(named), ", ".join(["%s"] * len(named))
+        return self.value(f"insert into public.api_keys ({names}) values ({marks}) returning id", *named.values())
+
+
+@dataclass(frozen=True)
+class Things:
+    """What the owner has: the ids by table."""
+
+    dataset: UUID
+    run: UUID
+    key: UUID
+
+
+@pytest.fixture
+def world(database: psycopg.Connection[Any]) -> World:
+    """Put people into the database, for one test."""
+    return World(database)
+
+
+@pytest.fixture
+def things(world: World) -> Things:
+    """Give the owner a private model `secret`, a public model `shown`, and what they came from."""
+    dataset = world.add_dataset()
+    run = world.add_run("secret", dataset)
+    world.finish(run)
+    world.add_version("shown", visibility="public")
+    return Things(dataset, run, world.add_key())

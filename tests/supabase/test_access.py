@@ -1,0 +1,143 @@
+"""Nobody reads or changes a row that is not theirs: each table, each verb, each role, as the database answers."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+# What happens when somebody does this to a thing of the owner's (the private one, unless the row says "shown"):
+# denied: no right at all (42501) · none: allowed, but there is nothing to see or change · done: it works.
+MATRIX = """
+what                      anon    viewer  stranger  owner   admin   service
+select datasets           denied  none    none      done    done    done
+insert datasets           denied  denied  denied    done    denied  done
+update datasets           denied  none    none      done    none    done
+delete datasets           denied  none    none      done    done    done
+select models             none    none    none      done    done    done
+select models-shown       done    done    done      done    done    done
+select models-owner       denied  none    none      done    done    done
+insert models             denied  denied  denied    denied  denied  denied
+update models             denied  none    none      done    done    done
+update models-shown       denied  none    none      done    done    done
+update models-slug        denied  denied  denied    denied  denied  denied
+delete models             denied  denied  denied    denied  denied  denied
+select versions           none    none    none      done    done    done
+select versions-shown     done    done    done      done    done    done
+insert versions           denied  denied  denied    denied  denied  denied
+update versions           denied  denied  denied    denied  denied  denied
+delete versions           denied  denied  denied    denied  denied  denied
+select aliases            none    none    none      done    done    done
+select aliases-shown      done    done    done      done    done    done
+insert aliases            denied  denied  denied    denied  denied  denied
+update aliases            denied  denied  denied    denied  denied  denied
+delete aliases            denied  denied  denied    denied  denied  denied
+select promotions         denied  none    none      done    done    done
+select promotions-shown   denied  none    none      done    done    done
+insert promotions         denied  denied  denied    denied  denied  denied
+update promotions         denied  denied  denied    denied  denied  denied
+delete promotions         denied  denied  denied    denied  denied  denied
+select runs               denied  none    none      done    done    done
+insert runs               denied  denied  denied    done    denied  done
+update runs               denied  denied  denied    denied  denied  denied
+delete runs               denied  denied  denied    denied  denied  denied
+select run_events         denied  none    none      done    done    done
+insert run_events         denied  denied  denied    denied  denied  denied
+update run_events         denied  denied  denied    denied  denied  denied
+delete run_events         denied  denied  denied    denied  denied  denied
+select api_keys           denied  none    none      done    done    done
+select api_keys-hash      denied  denied  denied    denied  denied  done
+insert api_keys           denied  denied  denied    done    denied  done
+update api_keys           denied  none    none      done    done    done
+delete api_keys           denied  denied  denied    denied  denied  denied
+select user_roles         denied  denied  denied    denied  denied  denied
+update user_roles         denied  denied  denied    denied  denied  denied
+select settings           denied  denied  denied    denied  denied  denied
+select jobs               denied  denied  denied    denied  denied  denied
+insert jobs               denied  denied  denied    denied  denied  denied
+"""
+
+OF_MODEL = "model_id = %(model)s"
+STATEMENTS = {
+    "select datasets": "select id from public.datasets where id = %(dataset)s",
+    "insert datasets": "insert into public.datasets (owner_id, name, filename) values (%(owner)s, 'n', 'f.csv')",
+    "update datasets": "update public.datasets set name = 'other' where id = %(dataset)s",
+    "delete datasets": "delete from public.datasets where id = %(dataset)s",
+    "select models": "select id from public.models where slug = %(slug)s",
+    "select models-owner": "select owner_id from public.models where slug = %(slug)s",
+    "insert models": "insert into public.models (slug, title, task, target) values ('new', 'N', 'binary', 't')",
+    "update models": "update public.models set title = 'other' where slug = %(slug)s",
+    "update models-slug": "update public.models set slug = 'other' where slug = %(slug)s",
+    "delete models": "delete from public.models where slug = %(slug)s",
+    "select versions": f"select id from public.versions where {OF_MODEL}",
+    "insert versions": "insert into public.versions (number) values (2)",
+    "update versions": "update public.versions set size_bytes = 6",
+    "delete versions": "delete from public.versions",
+    "select aliases": f"select name from public.aliases where {OF_MODEL}",
+    "insert aliases": "insert into public.aliases (name) values ('mine')",
+    "update aliases": "update public.aliases set name = 'mine'",
+    "delete aliases": "delete from public.aliases",
+    "select promotions": f"select id from public.promotions where {OF_MODEL}",
+    "insert promotions": "insert into public.promotions (alias) values ('champion')",
+    "update promotions": "update public.promotions set reason = 'other'",
+    "delete promotions": "delete from public.promotions",
+    "select runs": "select id from public.runs where id = %(run)s",
+    "insert runs": "insert into public.runs (dataset_id, model_slug, target, created_by) "
+    "values (%(dataset)s, 'secret', 'species', %(owner)s)",
+    "update runs": "update public.runs set status = 'queued' where id = %(run)s",
+    "delete runs": "delete from public.runs where id = %(run)s",
+    "select run_events": "select seq from public.run_events where run_id = %(run)s",
+    "insert run_events": "insert into public.run_events (run_id, seq, kind) values (%(run)s, 99, 'forged')",
+    "update run_events": "update public.run_events set kind = 'forged'",
+    "delete run_events": "delete from public.run_events",
+    "select api_keys": "select id from public.api_keys where id = %(key)s",
+    "select api_keys-hash": "select hash from public.api_keys where id = %(key)s",
+    "insert api_keys": "insert into public.api_keys (owner_id, name, prefix, hash) "
+    "values (%(owner)s, 'k', 'forged1', repeat('f', 64))",
+    "update api_keys": "update public.api_keys set revoked_at = now() where id = %(key)s",
+    "delete api_keys": "delete from public.api_keys where id = %(key)s",
+    "select user_roles": "select role from private.user_roles",
+    "update user_roles": "update private.user_roles set role = 'admin'",
+    "select settings": "select value from private.settings",
+    "select jobs": "select args from procrastinate.procrastinate_jobs",
+    "insert jobs": "insert into procrastinate.procrastinate_jobs (task_name) values ('train')",
+}
+
+_HEAD, *_ROWS = [line.rsplit(maxsplit=6) for line in MATRIX.strip().splitlines()]
+CASES = [(what, role, cell) for what, *cells in _ROWS for role, cell in zip(_HEAD[1:], cells, strict=True)]
+
+
+@pytest.mark.parametrize("what", [row[0] for row in _ROWS])
+def test_access_is_as_designed(world: Any, things: Any, what: str) -> None:
+    """One line of the matrix: what each role gets when it tries."""
+    slug = "shown" if what.endswith("-shown") else "secret"
+    statement = STATEMENTS[what.removesuffix("-shown")]
+    model = world.value("select id from public.models where slug = %s", slug)
+    values = {**vars(things), "slug": slug, "model": model, "owner": world.people["owner"]}
+
+    answers = {role: _attempt(world, role, statement, values) for _, role, _ in _of(what)}
+
+    assert answers == {role: cell for _, role, cell in _of(what)}
+
+
+def test_matrix_covers_every_table(world: Any) -> None:
+    """A table that is added later cannot be forgotten here."""
+    tables = world.column("select tablename from pg_tables where schemaname = 'public'")
+
+    verbs = {what.split("-")[0] for what, _, _ in CASES}
+
+    assert {f"{verb} {table}" for table in tables for verb in ("select", "insert", "update", "delete")} <= verbs
+
+
+def _of(what: str) -> list[tuple[str, str, str]]:
+    return [case for case in CASES if case[0] == what]
+
+
+def _attempt(world: Any, role: str, statement: str, values: dict[str, Any]) -> str:
+    outcome = "undecided"
+    with world.connection.transaction(force_rollback=True):
+        try:
+            with world.acting_as(role):
+                outcome = "done" if world.connection.execute(statement, values).rowcount else "none"
+        except psycopg.errors.InsufficientPrivilege:
+            outcome = "denied"
+    return outcome
