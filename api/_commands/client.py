@@ -68,7 +68,11 @@ class Client:
 
         self.place = place or find_place()
         self._token = self.place.token
-        self._http = httpx.Client(timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS), transport=transport)
+        self._http = httpx.Client(
+            trust_env=not _is_here(self.place.api_url),  # a proxy cannot reach this machine's loopback
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            transport=transport,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -125,9 +129,8 @@ class Client:
         try:
             return self._http.request(method, url, headers=sent, **request)
         except httpx.ConnectError as error:
-            here = _origin(url).startswith("http://127.0.0.1")
             raise ServerUnreachable(
-                f"nothing answers at {_origin(url)}" + (f": {NOT_RUNNING}" if here else "")
+                f"nothing answers at {_origin(url)}" + (f": {NOT_RUNNING}" if _is_here(url) else "")
             ) from error
         except httpx.TimeoutException as error:
             raise ServerUnreachable(
@@ -141,6 +144,10 @@ class Client:
 
 def _origin(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
+
+
+def _is_here(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "http://localhost:"))
 
 
 def _decoded(response: "httpx.Response", *, first_row: int = 0) -> Any:

@@ -30,8 +30,10 @@ Target = Annotated[str, typer.Option(metavar="COLUMN", help="The column to predi
 Name = Annotated[str, typer.Option(metavar="SLUG", help="Name of the model in URLs; the file's name by default.")]
 Title = Annotated[str, typer.Option(help="Title for people.")]
 Description = Annotated[str, typer.Option(help="What the model is for, in a sentence or two.")]
-TimeBudget = Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long to search for the best recipe.")]
-Seed = Annotated[int, typer.Option(help="The same seed and table give the same splits.")]
+TimeBudget = Annotated[
+    float, typer.Option(metavar="SECONDS", min=1, max=3600, help="How long to search for the best recipe.")
+]
+Seed = Annotated[int, typer.Option(min=0, max=999_999_999, help="The same seed and table give the same splits.")]
 Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out; may be repeated.")]
 Public = Annotated[bool, typer.Option("--public/--private", help="Whether anybody may see the model and predict.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Train here, without a server, into --out.")]

@@ -11,10 +11,12 @@ CHUNK_BYTES = 1 << 18
 UPLOAD_SECONDS = 600.0
 
 
-def upload(client: Client, file: Path, *, name: str) -> dict[str, Any]:
+def upload(
+    client: Client, file: Path, *, name: str, source: str | None = None, licence: str | None = None
+) -> dict[str, Any]:
     """Upload a file as a dataset and return the dataset, ready for training. Draws a bar on a terminal."""
     size = file.stat().st_size
-    asked = {"filename": file.name, "size_bytes": size, "name": name}
+    asked = {"filename": file.name, "size_bytes": size, "name": name, "source": source, "licence": licence}
     created = client.call("POST", "/api/datasets", json=asked)
     place = created["upload"]
     digest = hashlib.sha256()

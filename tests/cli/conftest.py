@@ -1,39 +1,29 @@
-"""Runs the command line as a person does: a process of its own, its own streams, its exit code."""
+"""One way to run commands, and a table to train on."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+import functools
+import random
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
+from tests.cli.command import Run, run_in
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Return a function that runs one command in an empty folder, where no stack runs unless `environ` names one."""
+    """Return a function that runs one command in an empty folder of the test."""
+    return functools.partial(run_in, tmp_path)
 
-    def run_command(
-        *words: str, environ: Mapping[str, str] | None = None, text: str | None = None, seconds: float = 60
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "api._cli", *words],
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(REPOSITORY),
-                "ROWCAST_HOME": str(tmp_path / "no-home"),
-                **(environ or {}),
-            },
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
 
-    return run_command
+@pytest.fixture(scope="session")
+def flowers() -> str:
+    """Compose a mixed table whose label can be learned: numbers with gaps, a category, a boolean."""
+    chance = random.Random(7)
+    lines = ["length,width,island,wild,kind"]
+    for _ in range(300):
+        kind = chance.choice(["rose", "tulip", "lily"])
+        centre = {"rose": 2.0, "tulip": 5.0, "lily": 8.0}[kind]
+        length = "" if chance.random() < 0.05 else f"{chance.gauss(centre, 0.8):.2f}"
+        island = chance.choice(["North", "South", "" if kind == "rose" else "East"])
+        lines.append(f"{length},{chance.gauss(3, 1):.2f},{island},{chance.choice(['true', 'false'])},{kind}")
+    return "\n".join(lines) + "\n"
