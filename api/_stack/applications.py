@@ -27,7 +27,7 @@ def site_service(settings: Settings, known: Secrets) -> Service:
         environ=environ,
         cwd=REPOSITORY,
         log=settings.logs / "site.log",
-        is_ready=lambda: answers(f"{settings.site_url}/api/health"),
+        is_ready=lambda: is_site_answering(settings),
         ready_seconds=60,
     )
 
@@ -41,7 +41,7 @@ def worker_service(settings: Settings, known: Secrets) -> Service:
         environ=environ,
         cwd=REPOSITORY,
         log=settings.logs / "worker.log",
-        is_ready=lambda: _has_worker(environ["DATABASE_URL"]),
+        is_ready=lambda: has_worker(environ["DATABASE_URL"]),
         ready_seconds=60,
         stop_seconds=15,
     )
@@ -61,7 +61,7 @@ def dashboard_service(settings: Settings, known: Secrets) -> Service:
         environ=environ,
         cwd=REPOSITORY,
         log=settings.logs / "dashboard.log",
-        is_ready=lambda: answers(f"{settings.dashboard_url}/_stcore/health"),
+        is_ready=lambda: is_dashboard_answering(settings),
         ready_seconds=60,
     )
 
@@ -83,15 +83,28 @@ def compose_environ(settings: Settings, known: Secrets) -> dict[str, str]:
     }
 
 
-def answers(url: str) -> bool:
-    """Tell whether a page is served."""
+def is_site_answering(settings: Settings) -> bool:
+    """Tell whether the API answers."""
+    return _answers(f"{settings.site_url}/api/health")
+
+
+def is_dashboard_answering(settings: Settings) -> bool:
+    """Tell whether the dashboard answers."""
+    return _answers(f"{settings.dashboard_url}/_stcore/health")
+
+
+def _answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=5, trust_env=False).is_success
     except httpx.TransportError:
         return False
 
 
-def _has_worker(database_url: str) -> bool:
-    with psycopg.connect(database_url, connect_timeout=2) as connection:
-        query = "select from procrastinate.procrastinate_workers where last_heartbeat > now() - interval '10 seconds'"
-        return connection.execute(query).fetchone() is not None
+def has_worker(database_url: str) -> bool:
+    """Tell whether a worker has shown itself in the last seconds."""
+    query = "select from procrastinate.procrastinate_workers where last_heartbeat > now() - interval '15 seconds'"
+    try:
+        with psycopg.connect(database_url, connect_timeout=2) as connection:
+            return connection.execute(query).fetchone() is not None
+    except psycopg.Error:
+        return False

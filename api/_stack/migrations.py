@@ -50,7 +50,7 @@ def _apply_file(connection: psycopg.Connection, path: Path) -> None:
     try:
         with connection.transaction():
             connection.execute(text.encode())
-            connection.execute("reset all")
+            connection.execute("reset role; reset all")
             connection.execute(
                 "insert into supabase_migrations.schema_migrations (version, statements, name) values (%s, %s, %s)",
                 (_version(path), [text], path.stem.partition("_")[2]),
@@ -88,7 +88,7 @@ def _apply_queue_schema(connection: psycopg.Connection) -> None:
         steps = [SchemaManager.get_schema()]
     else:
         folder = Path(SchemaManager.get_migrations_path())
-        recorded = _numbers(row[0] or "0")
+        recorded = _numbers(row[0] or installed)
         steps = [
             path.read_text() for path in sorted(folder.glob("*.sql")) if _numbers(path.name.split("_")[0]) > recorded
         ]

@@ -6,7 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from api._lib.app import Api, create_app
 from api._stack.settings import REPOSITORY
-from api._stack.static import Site
+from api._stack.static import Site, load_rules
 
 
 def load_routers() -> Api:
@@ -33,4 +33,4 @@ def _root(path: str) -> str:
     return path.lstrip("/").partition("/")[0]
 
 
-app = Server(load_routers(), Site(REPOSITORY / "web" / "dist"))
+app = Server(load_routers(), Site(REPOSITORY / "web" / "dist", load_rules(REPOSITORY)))

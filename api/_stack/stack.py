@@ -69,8 +69,9 @@ class Stack:
         if self._supervisor is not None:
             self._supervisor.stop_all()
             self._supervisor = None
-        state.clear(self.settings)
-        self._lock.release()
+        if self._lock.is_held:
+            state.clear(self.settings)
+            self._lock.release()
 
     def environ(self) -> dict[str, str]:
         """Return the variables with which a function, a job or a client uses this stack."""
@@ -93,6 +94,7 @@ class Stack:
             raise StackError(f"a stack is already running in {self.settings.home}; see ./rowcast status")
         for name in state.end_leftovers(self.settings):
             self._on_event(f"{name} was left over from an earlier run and has been ended")
+        self._record()
 
     def _check_ports(self) -> None:
         needed = [
@@ -128,10 +130,9 @@ class Stack:
         self._record()
 
     def _record(self) -> None:
-        if self._supervisor is None:
-            return
-        children, own = self._supervisor.children(), RunningProcess.of(os.getpid())
+        supervisor, own = self._supervisor, RunningProcess.of(os.getpid())
         assert own is not None
+        children = supervisor.children() if supervisor else {}
         with self._writing:
             state.write(
                 self.settings,
@@ -143,6 +144,6 @@ class Stack:
                     processes={
                         name: each for name, child in children.items() if (each := RunningProcess.of(child.pid))
                     },
-                    restarts={name: count for name in children if (count := self._supervisor.restarts(name))},
+                    restarts={name: count for name in children if supervisor and (count := supervisor.restarts(name))},
                 ),
             )

@@ -81,6 +81,11 @@ class Lock:
         self._path = settings.home / "lock"
         self._descriptor: int | None = None
 
+    @property
+    def is_held(self) -> bool:
+        """Tell whether this process holds it."""
+        return self._descriptor is not None
+
     def acquire(self) -> bool:
         """Take the lock; False when another process holds it."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)

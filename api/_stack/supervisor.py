@@ -111,6 +111,7 @@ class Supervisor:
         elif now >= self._due[name]:
             del self._due[name]
             self._start(child.service)
+            self._on_event(f"{name} was started again")
 
     def _tell_watchdog(self, line: str) -> None:
         with suppress(OSError):
