@@ -18,6 +18,8 @@ import psycopg
 import pytest
 from uuid_utils import uuid7
 
+from api._commands import browser
+from api._stack import site
 from api._stack.settings import Ports, Settings
 from api._stack.stack import Stack
 
@@ -132,6 +134,22 @@ def dashboard_url(stack: RunningStack, site_url: str) -> str:
     """Start the dashboard in front of the site and return its address."""
     stack.run("dashboard")
     return stack.dashboard_url
+
+
+@pytest.fixture(scope="session")
+def web_url(stack: RunningStack) -> str:
+    """Build the site if its sources have changed, start it with the API and return its origin."""
+    site.build(stack.settings, lambda _: None)
+    stack.run("site")
+    return stack.site_url
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Let pytest-playwright's `page` and `browser` drive the Chromium that is here."""
+    found = browser.find()
+    assert found is not None, "no Chromium here; ./rowcast test gets one"
+    return {**browser_type_launch_args, "executable_path": str(found), "args": browser.launch_flags()}
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+"""`rowcast check`, `test` and `build`: the project's verbs, the same for people and for CI."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+
+from api._commands import browser
+from api._commands.errors import CliError
+from api._stack import tools
+from api._stack.settings import REPOSITORY
+
+EXIT_INTERRUPTED = 130
+CLOSING_SECONDS = 60.0
+
+_PYTEST = re.compile(r"^=+ .*\b(?:passed|failed|error|skipped)\b.* in [\d.:]+.*=+$|^\d+ (?:passed|failed).* in [\d.]+s")
+_VITEST = re.compile(r"^\s*Tests\s+\S")
+_COUNT = re.compile(r"(\d+) (passed|failed|error|skipped)")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def check() -> int:
+    """Check format, lint and types of everything, and what else can be told without running it."""
+    return _run("check").exit_code
+
+
+def build() -> int:
+    """Build what is deployed."""
+    return _run("build").exit_code
+
+
+def test() -> int:
+    """Run every check and every test: the real servers, a real browser, the rehearsed deployment."""
+    started = time.monotonic()
+    os.environ["ROWCAST_CHROMIUM"] = str(browser.require())
+    outcome = _run("check", "test")
+    counts = outcome.counts
+    failed = counts["failed"] + counts["error"]
+    print(f"\n{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped")
+    verdict = "Everything passes" if outcome.exit_code == 0 else "Something failed: the first error above says what"
+    print(f"{verdict} ({time.monotonic() - started:.0f} s).", flush=True)
+    if outcome.exit_code == 0 and not counts["passed"]:
+        raise CliError("no test was run")
+    return outcome.exit_code
+
+
+class Outcome:
+    """How a run of the verbs ended, and what its test runners counted."""
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+        self.counts: Counter[str] = Counter()
+
+    def read(self, line: str) -> None:
+        """Take the closing line of a test runner into account."""
+        plain = _COLOURS.sub("", line).strip()
+        if _PYTEST.match(plain) or _VITEST.match(plain):
+            for number, word in _COUNT.findall(plain.replace("errors", "error")):
+                self.counts[word] += int(number)
+
+
+def _run(*targets: str) -> Outcome:
+    """Run targets of every project; what they say is passed through as it comes."""
+    outcome, node = Outcome(), tools.node()
+    script = tools.npm_package("nx") / "bin" / "nx.js"
+    command = [str(node), str(script), "run-many", "--targets", ",".join(targets), "--nxBail=false"]
+    environ = {
+        **os.environ,
+        "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "NX_DAEMON": "false",
+        "NX_NO_CLOUD": "true",
+        "NX_TUI": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            outcome.read(line)
+        outcome.exit_code = process.wait()
+    except KeyboardInterrupt:
+        outcome.exit_code = EXIT_INTERRUPTED  # the tests got the same Ctrl-C and are ending their servers
+        process.wait(CLOSING_SECONDS)
+    return outcome
