@@ -1,0 +1,177 @@
+/** From a card to the row that a visitor edits: first values, checks, random rows, and the row in an address. */
+
+import { formatNumber, inputText } from "./numbers";
+import type { Card, Feature, Row, Value } from "./types";
+
+/** How many choices are laid open; more go behind a search field. */
+export const OPEN_CHOICES = 6;
+
+export function isNumeric(feature: Feature): boolean {
+  return feature.kind === "number" || feature.kind === "integer";
+}
+
+/** A sensible first row: the card's medians and most frequent values. */
+export function defaultRow(card: Card): Row {
+  return Object.fromEntries(card.features.map((feature) => [feature.name, defaultValue(feature)]));
+}
+
+function defaultValue(feature: Feature): Value {
+  const value = feature.default;
+  if (value === null || value === undefined) return null;
+  if (feature.kind === "boolean") return value === true || value === 1 || value === "true";
+  if (feature.kind === "category") return String(value);
+  return typeof value === "number" ? tidy(feature, value) : null;
+}
+
+/** A card's example as a full row: columns it leaves out are unknown. */
+export function exampleRow(card: Card, example: Row): Row {
+  return Object.fromEntries(
+    card.features.map((feature) => {
+      const value = example[feature.name] ?? null;
+      return [feature.name, typeof value === "number" && isNumeric(feature) ? tidy(feature, value) : value];
+    }),
+  );
+}
+
+/** Draw every column from its own training distribution. */
+export function randomRow(card: Card, random: () => number = Math.random): Row {
+  return Object.fromEntries(card.features.map((feature) => [feature.name, randomValue(feature, random)]));
+}
+
+function randomValue(feature: Feature, random: () => number): Value {
+  if (random() < feature.missing_share) return null;
+  if (feature.kind === "boolean") return random() < booleanShare(feature);
+  if (feature.kind === "category") return randomCategory(feature, random());
+  return tidy(feature, quantileAt(feature.quantiles, random()));
+}
+
+function booleanShare(feature: Feature): number {
+  const counts = feature.histogram;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return total > 0 ? (counts.at(-1) ?? 0) / total : 0.5;
+}
+
+function randomCategory(feature: Feature, draw: number): Value {
+  let passed = 0;
+  for (const category of feature.categories) {
+    passed += category.share;
+    if (draw < passed) return category.value;
+  }
+  return feature.categories[0]?.value ?? null;
+}
+
+const QUANTILE_LEVELS = [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1];
+
+/** The training value below which a share of `level` lies, between the card's quantiles by straight lines. */
+export function quantileAt(quantiles: number[], level: number): number {
+  for (let index = 1; index < quantiles.length; index += 1) {
+    const upper = QUANTILE_LEVELS[index] ?? 1;
+    if (level <= upper) {
+      const lower = QUANTILE_LEVELS[index - 1] ?? 0;
+      const from = quantiles[index - 1] ?? 0;
+      return from + ((quantiles[index] ?? from) - from) * ((level - lower) / (upper - lower));
+    }
+  }
+  return quantiles.at(-1) ?? 0;
+}
+
+/** A step that is fine enough to reach any usual value and round enough to read: 1, 2 or 5 times a power of ten. */
+export function stepOf(feature: Feature): number {
+  const span = (feature.maximum ?? 0) - (feature.minimum ?? 0);
+  if (span <= 0) return 1;
+  const rough = span / 200;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * (rough / power >= 5 ? 5 : rough / power >= 2 ? 2 : 1);
+  return feature.kind === "integer" ? Math.max(1, Math.round(step)) : step;
+}
+
+/** Round to what the step can tell apart, without float noise. */
+export function snap(feature: Feature, value: number): number {
+  const step = stepOf(feature);
+  const snapped = Math.round(value / step) * step;
+  const inside = Math.min(Math.max(snapped, feature.minimum ?? snapped), feature.maximum ?? snapped);
+  return tidy(feature, inside);
+}
+
+function tidy(feature: Feature, value: number): number {
+  return feature.kind === "integer" ? Math.round(value) : Number(inputText(value));
+}
+
+/** What a visitor should know about a value that training never saw; null when there is nothing to say. */
+export function remarkOn(feature: Feature, value: Value): string | null {
+  if (value === null) {
+    return feature.missing_share === 0 ? "No training row lacked this value." : null;
+  }
+  if (typeof value === "number" && feature.minimum !== null && feature.maximum !== null) {
+    const outside = value < Number(inputText(feature.minimum)) || value > Number(inputText(feature.maximum));
+    if (!outside) return null;
+    return `Outside the training range, ${formatNumber(feature.minimum)} to ${formatNumber(feature.maximum)}.`;
+  }
+  if (feature.kind === "category" && feature.category_count <= feature.categories.length) {
+    const seen = feature.categories.some((category) => category.value === value);
+    return seen ? null : `“${String(value)}” never occurred in training.`;
+  }
+  return null;
+}
+
+/** Features, those that move the held-out score most first. */
+export function byInfluence(card: Card): Feature[] {
+  const weight = new Map(card.evaluation.importance.map((entry) => [entry.feature, entry.mean]));
+  return [...card.features].sort((a, b) => (weight.get(b.name) ?? 0) - (weight.get(a.name) ?? 0));
+}
+
+/** The row as query parameters; empty means unknown. */
+export function toQuery(card: Card, row: Row): string {
+  const query = new URLSearchParams();
+  for (const feature of card.features) {
+    const value = row[feature.name] ?? null;
+    query.set(feature.name, value === null ? "" : String(value));
+  }
+  return query.toString();
+}
+
+/** The row that an address holds; columns it does not name keep their defaults. Null when it names none. */
+export function fromQuery(card: Card, search: string): Row | null {
+  const query = new URLSearchParams(search);
+  const named = card.features.filter((feature) => query.has(feature.name));
+  if (named.length === 0) return null;
+  const row = defaultRow(card);
+  for (const feature of named) {
+    const text = query.get(feature.name) ?? "";
+    const value = fromText(feature, text);
+    if (value !== undefined) row[feature.name] = value;
+  }
+  return row;
+}
+
+function fromText(feature: Feature, text: string): Value | undefined {
+  if (text.trim() === "") return null;
+  if (feature.kind === "category") return text;
+  if (feature.kind === "boolean") {
+    const word = text.trim().toLowerCase();
+    if (["true", "1", "yes"].includes(word)) return true;
+    return ["false", "0", "no"].includes(word) ? false : undefined;
+  }
+  const value = Number(text);
+  if (!Number.isFinite(value)) return undefined;
+  return feature.kind === "integer" && !Number.isInteger(value) ? undefined : value;
+}
+
+/** Match a problem's pointers (`#/rows/0/age`) with the columns of the one row that was sent. */
+export function notesByFeature(notes: { pointer: string; detail: string }[]): Map<string, string> {
+  const byName = new Map<string, string>();
+  for (const note of notes) {
+    const match = /^#\/rows\/0\/(.+)$/.exec(note.pointer);
+    if (match?.[1]) byName.set(unescapePointer(match[1]), note.detail);
+  }
+  return byName;
+}
+
+function unescapePointer(part: string): string {
+  const plain = part.replaceAll("~1", "/").replaceAll("~0", "~");
+  try {
+    return decodeURIComponent(plain);
+  } catch {
+    return plain;
+  }
+}

@@ -1,0 +1,110 @@
+/** One visitor trying one model: the row as edited, and the newest answer to it. */
+
+import { type ModelRef, Problem, predictRow } from "../api";
+import { defaultRow, notesByFeature } from "../inputs";
+import { startLive } from "../live";
+import type { Card, PredictAnswer, Prediction, Row, Value } from "../types";
+
+const MIN_RETRY_SECONDS = 2;
+
+export interface Trial {
+  readonly row: Row;
+  /** How often the row was replaced as a whole. */
+  readonly epoch: number;
+  readonly answer: PredictAnswer | null;
+  readonly prediction: Prediction | null;
+  /** What failed as a whole; faults of single fields are in `faults`. */
+  readonly problem: Problem | null;
+  /** From sending to the answer, in milliseconds. */
+  readonly elapsedMs: number | null;
+  /** By column: what the server refuses. */
+  readonly faults: Map<string, string>;
+  /** By column: what the server remarks. */
+  readonly remarks: Map<string, string>;
+  set(name: string, value: Value): void;
+  fill(row: Row): void;
+  retry(): void;
+  stop(): void;
+}
+
+export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial {
+  let row = $state<Row>(first ?? defaultRow(card));
+  let epoch = $state(0);
+  let answer = $state.raw<PredictAnswer | null>(null);
+  let problem = $state.raw<Problem | null>(null);
+  let elapsedMs = $state<number | null>(null);
+  let faults = $state.raw(new Map<string, string>());
+  let remarks = $state.raw(new Map<string, string>());
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
+
+  const live = startLive<Row, Awaited<ReturnType<typeof predictRow>>>({
+    send: (input, signal) => predictRow(ref, input, signal),
+    onAnswer(timed) {
+      answer = timed.body;
+      elapsedMs = timed.elapsedMs;
+      problem = null;
+      faults = new Map();
+      remarks = notesByFeature(timed.body.warnings);
+    },
+    onError(error) {
+      const failure = error instanceof Problem ? error : new Problem(String(error), { status: 500, code: "site" });
+      faults = notesByFeature(failure.errors);
+      problem = faults.size > 0 && faults.size === failure.errors.length ? null : failure;
+      if (failure.retryAfterSeconds !== null) {
+        retryTimer = setTimeout(ask, Math.max(MIN_RETRY_SECONDS, failure.retryAfterSeconds) * 1000);
+      }
+    },
+  });
+
+  function ask(): void {
+    clearTimeout(retryTimer);
+    live.ask($state.snapshot(row));
+  }
+
+  const onOnline = () => ask();
+  addEventListener("online", onOnline);
+  ask();
+
+  return {
+    get row() {
+      return row;
+    },
+    get epoch() {
+      return epoch;
+    },
+    get answer() {
+      return answer;
+    },
+    get prediction() {
+      return answer?.predictions[0] ?? null;
+    },
+    get problem() {
+      return problem;
+    },
+    get elapsedMs() {
+      return elapsedMs;
+    },
+    get faults() {
+      return faults;
+    },
+    get remarks() {
+      return remarks;
+    },
+    set(name, value) {
+      if (row[name] === value) return;
+      row[name] = value;
+      ask();
+    },
+    fill(next) {
+      row = { ...next };
+      epoch += 1;
+      ask();
+    },
+    retry: ask,
+    stop() {
+      clearTimeout(retryTimer);
+      removeEventListener("online", onOnline);
+      live.stop();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** Numbers as people write them, and as this site writes them back. */
+
+export type Parsed = { value: number | null } | { error: string };
+
+/** Words that training reads as "no value" too. */
+const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "?"]);
+
+/**
+ * Read a number in either notation: `1234.5`, `1,234.5`, `1.234,5`, `12,5`, `1 234,5`, `1e3`.
+ * What could mean two numbers is refused with the two ways out, never guessed.
+ */
+export function parseNumber(text: string): Parsed {
+  const trimmed = text.trim().replace(/[\u2212\u2013]/g, "-");
+  if (MISSING.has(trimmed.toLowerCase())) return { value: null };
+  const digits = trimmed.replace(/(?<=\d)[\s'\u2019](?=\d{3}(?!\d))/g, "");
+  const ambiguous = /^[+-]?[1-9]\d{0,2},\d{3}$/.exec(digits);
+  if (ambiguous) {
+    return { error: `Write ${digits.replace(",", "")} or ${digits.replace(",", ".")}: ${trimmed} could mean either.` };
+  }
+  const plain = toPlain(digits);
+  if (plain === null) return { error: `“${shorten(trimmed)}” is not a number.` };
+  const value = Number(plain);
+  return Number.isFinite(value) ? { value } : { error: `“${shorten(trimmed)}” is too large.` };
+}
+
+function toPlain(text: string): string | null {
+  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return text;
+  if (/^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text)) return text.replaceAll(",", "");
+  if (/^[+-]?\d{1,3}(\.\d{3})+,\d+$/.test(text)) return text.replaceAll(".", "").replace(",", ".");
+  if (/^[+-]?\d*,\d+$/.test(text)) return text.replace(",", ".");
+  return null;
+}
+
+function shorten(text: string): string {
+  return text.length > 24 ? `${text.slice(0, 23)}…` : text;
+}
+
+/** A number as a form field shows it: no grouping, no float32 noise. */
+export function inputText(value: number): string {
+  return String(Number(value.toPrecision(7)));
+}
+
+const grouped = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+/** A number to read: four significant digits, no digit of an integer part lost. */
+export function formatNumber(value: number): string {
+  if (Math.abs(value) >= 1000) return whole.format(value);
+  return Math.abs(value) > 0 && Math.abs(value) < 1e-4 ? value.toExponential(1) : grouped.format(value);
+}
+
+export function formatPercent(share: number): string {
+  if (share > 0 && share < 0.001) return "<0.1%";
+  if (share < 1 && share > 0.999) return ">99.9%";
+  return `${(share * 100).toFixed(1)}%`;
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;
+}
+
+export function formatMs(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
+}
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["year", 31_536_000],
+  ["month", 2_592_000],
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+/** "3 hours ago", measured from `now`. */
+export function formatAge(at: string, now: number = Date.now()): string {
+  const seconds = (now - Date.parse(at)) / 1000;
+  for (const [unit, size] of UNITS) {
+    if (seconds >= size) return relative.format(-Math.floor(seconds / size), unit);
+  }
+  return "just now";
+}
+
+export function formatDate(at: string): string {
+  return new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${whole.format(count)} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,46 @@
+import { copyFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import tailwindcss from "@tailwindcss/vite";
+import { defineConfig, type Plugin } from "vite";
+
+const API_ORIGIN = process.env.ROWCAST_API_ORIGIN ?? "http://127.0.0.1:3000";
+
+/** Fetch the fonts together with the style sheet: found any later, they would not be used on a first visit. */
+function preloadFonts(): Plugin {
+  return {
+    name: "rowcast-preload-fonts",
+    transformIndexHtml: {
+      order: "post",
+      handler(_html, { bundle }) {
+        const fonts = Object.keys(bundle ?? {}).filter((name) => name.endsWith(".woff2"));
+        return fonts.map((name) => ({
+          tag: "link",
+          attrs: { rel: "preload", as: "font", type: "font/woff2", href: `/${name}`, crossorigin: "" },
+          injectTo: "head",
+        }));
+      },
+    },
+  };
+}
+
+/** Static hosts answer an unknown path with 404.html: the same page, which then says so. */
+function notFoundPage(): Plugin {
+  let outDir = "";
+  return {
+    name: "rowcast-not-found-page",
+    apply: "build",
+    configResolved(config) {
+      outDir = resolve(config.root, config.build.outDir);
+    },
+    closeBundle() {
+      copyFileSync(resolve(outDir, "index.html"), resolve(outDir, "404.html"));
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [tailwindcss(), svelte(), preloadFonts(), notFoundPage()],
+  build: { outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },
+  server: { port: 5173, strictPort: true, proxy: { "/api": API_ORIGIN } },
+});
