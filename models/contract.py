@@ -9,6 +9,32 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.coercion import MISSING_WORDS, NUMERIC_COERCIONS, canonical_row, coerce_category
+from models.errors import CoercionError
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "MISSING_WORDS",
+    "NUMERIC_COERCIONS",
+    "Candidate",
+    "Card",
+    "CategoryCount",
+    "CoercionError",
+    "DatasetNote",
+    "Evaluation",
+    "Feature",
+    "FeatureKind",
+    "Importance",
+    "IntervalNote",
+    "Metric",
+    "ParityCertificate",
+    "ParityKind",
+    "ReliabilityBin",
+    "Task",
+    "canonical_row",
+    "coerce_category",
+]
+
 CONTRACT_VERSION = 1
 """The version of the card's format.
 
@@ -83,6 +109,11 @@ class Importance(_Frozen):
 
 
 class ReliabilityBin(_Frozen):
+    """Rows with about the same stated probability, and how often it came true.
+
+    Of the second class for two classes, of the chosen class for more.
+    """
+
     predicted: float
     observed: float
     count: int

@@ -1,0 +1,274 @@
+"""Rows by feature name → the two packed tensors that a model file reads.
+
+A row whose cells are all of the expected type takes a short way (one C call packs its numbers, one dictionary look-up per
+text); any other row is read cell by cell through the coercion table, which also says what is odd about it. Both ways give
+the same tensors.
+"""
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.coercion import FLOAT32_MAX, NUMERIC_COERCIONS, canonical_row, coerce_category
+from models.contract import Card, Feature
+from models.errors import MAX_REPORTED, CoercionError, FieldError, InvalidRows
+
+_ABSENT = object()
+_POINTER_SAFE = "!$&'()*+,;=:@~"
+
+Pointer = Callable[[int, str], str]
+
+
+class Encoded(NamedTuple):
+    """Rows as tensors, and what is odd about them (at most 100 warnings)."""
+
+    numeric: NDArray[np.float32]  # [N, F]
+    text: NDArray[np.object_]  # [N, C]
+    warnings: tuple[FieldError, ...]
+
+    def canonical(self, row: int) -> bytes:
+        """Give the bytes that stand for one row in cache keys."""
+        return canonical_row(self.numeric[row].tolist(), self.text[row].tolist())
+
+
+def row_pointer(row: int, name: str) -> str:
+    """Point at one cell of `{"rows": [...]}`."""
+    return f"#/rows/{row}/{_escaped(name)}" if name else f"#/rows/{row}"
+
+
+def column_pointer(row: int, name: str) -> str:
+    """Point at one cell of `{"columns": {...}}`."""
+    return f"#/columns/{_escaped(name)}/{row}"
+
+
+class RowEncoder:
+    """The reader of rows for one card: built once, without state afterwards, so any thread may use it."""
+
+    def __init__(self, card: Card) -> None:
+        numeric = sorted((f for f in card.features if f.kind != "category"), key=lambda feature: feature.position)
+        text = sorted((f for f in card.features if f.kind == "category"), key=lambda feature: feature.position)
+        self._names = [feature.name for feature in card.features]
+        self._required = [feature.name for feature in card.features if feature.required]
+        self._readable = frozenset({*self._names, card.target, *card.ignored_columns})
+        self._numeric_count, self._text_count, self._width = len(numeric), len(text), len(numeric) + len(text)
+        self._numeric_cells = [_NumericCell(feature) for feature in numeric]
+        self._text_cells = [_TextCell(feature) for feature in text]
+        self._numbers_of = _picker([feature.name for feature in numeric])
+        self._texts_of = _picker([feature.name for feature in text])
+        self._known = [cell.plain for cell in self._text_cells]
+        self._pack = struct.Struct(f"{len(numeric)}d").pack
+        self._lowest = np.array([cell.low for cell in self._numeric_cells])
+        self._highest = np.array([cell.high for cell in self._numeric_cells])
+        fractional = np.array([cell.feature.kind == "number" for cell in self._numeric_cells], dtype=bool)
+        self._fractional = None if fractional.all() else fractional
+
+    def encode(self, rows: Sequence[Mapping[str, object]], pointer: Pointer = row_pointer) -> Encoded:
+        """Read rows. Raises InvalidRows with up to 100 places and reasons."""
+        pack, numbers_of, texts_of, known, width = (
+            self._pack,
+            self._numbers_of,
+            self._texts_of,
+            self._known,
+            self._width,
+        )
+        packed: list[bytes] = []
+        texts: list[list[str]] = []
+        odd: list[int] = []
+        for index, row in enumerate(rows):
+            try:
+                numbers = pack(*numbers_of(row))
+                words = [plain[value] for plain, value in zip(known, texts_of(row), strict=True)]
+                if len(row) != width:
+                    odd.append(index)
+            except (KeyError, TypeError, struct.error, OverflowError):
+                numbers, words = b"\0" * (8 * self._numeric_count), [""] * self._text_count
+                odd.append(index)
+            packed.append(numbers)
+            texts.append(words)
+        wide = np.frombuffer(b"".join(packed)).reshape(len(packed), self._numeric_count)
+        odd_rows = self._with_odd_numbers(wide, odd)
+        if not odd_rows:
+            return Encoded(wide.astype(np.float32), self._as_text(texts), ())
+        return self._with_careful_rows(rows, wide.copy(), texts, odd_rows, pointer)
+
+    def encode_columns(self, columns: Mapping[str, Sequence[object]]) -> Encoded:
+        """Read columns of equal length. Raises InvalidRows; a fault of a whole column is reported once."""
+        errors = [*self._unknown(columns, lambda name: f"#/columns/{_escaped(name)}")]
+        errors += [
+            FieldError(f"#/columns/{_escaped(name)}", "this column is required")
+            for name in self._required
+            if name not in columns
+        ]
+        lists = {name: values for name, values in columns.items() if isinstance(values, (list, tuple))}
+        errors += [
+            FieldError(f"#/columns/{_escaped(name)}", "expected a list") for name in columns.keys() - lists.keys()
+        ]
+        lengths = {len(values) for values in lists.values()}
+        if len(lengths) > 1:
+            errors.append(
+                FieldError("#/columns", f"the columns have different lengths, {min(lengths)} to {max(lengths)}")
+            )
+        if errors:
+            raise InvalidRows(errors)
+        names = list(lists)
+        rows = [dict(zip(names, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+        return self.encode(rows, column_pointer)
+
+    def _with_odd_numbers(self, wide: NDArray[np.float64], odd: list[int]) -> list[int]:
+        """Add the rows that hold a number outside the training range, a fraction where whole is due, NaN or infinity."""
+        inside = (wide >= self._lowest) & (wide <= self._highest)
+        if self._fractional is not None:
+            inside &= self._fractional | (wide == np.rint(wide))
+        if b"\0" not in inside.tobytes():
+            return odd
+        return sorted({*odd, *np.flatnonzero(~inside.all(axis=1)).tolist()})
+
+    def _with_careful_rows(
+        self,
+        rows: Sequence[Mapping[str, object]],
+        wide: NDArray[np.float64],
+        texts: list[list[str]],
+        odd: list[int],
+        pointer: Pointer,
+    ) -> Encoded:
+        errors: list[FieldError] = []
+        warnings: list[FieldError] = []
+        for index in odd:
+            numbers, texts[index] = self._careful(index, rows[index], errors, warnings, pointer)
+            wide[index] = numbers
+            if len(errors) >= MAX_REPORTED:
+                break
+        if errors:
+            raise InvalidRows(errors)
+        return Encoded(wide.astype(np.float32), self._as_text(texts), tuple(warnings[:MAX_REPORTED]))
+
+    def _careful(
+        self, index: int, row: object, errors: list[FieldError], warnings: list[FieldError], pointer: Pointer
+    ) -> tuple[list[float], list[str]]:
+        """Read one row cell by cell, collecting what is wrong and what is odd."""
+        if not isinstance(row, Mapping):
+            errors.append(FieldError(pointer(index, ""), "expected an object of features"))
+            return [0.0] * self._numeric_count, [""] * self._text_count
+        if not row.keys() <= self._readable:
+            errors += self._unknown(row, lambda name: pointer(index, name))
+        noted = _Noted(errors, warnings, lambda name: pointer(index, name))
+        return _read(self._numeric_cells, row, 0.0, noted), _read(self._text_cells, row, "", noted)
+
+    def _unknown(self, given: Mapping[str, object], pointer: Callable[[str], str]) -> list[FieldError]:
+        return [
+            FieldError(pointer(str(name)), f"unknown feature{_suggestion(str(name), self._names)}")
+            for name in given
+            if name not in self._readable
+        ]
+
+    def _as_text(self, texts: list[list[str]]) -> NDArray[np.object_]:
+        array: NDArray[np.object_] = np.empty((len(texts), self._text_count), dtype=object)
+        if self._text_count:
+            array[:] = texts
+        return array
+
+
+class _NumericCell:
+    """One numeric feature: its coercion, and the training range that counts as ordinary."""
+
+    def __init__(self, feature: Feature) -> None:
+        self.feature = feature
+        self.coerce = NUMERIC_COERCIONS[feature.kind]
+        self.low = -FLOAT32_MAX if feature.minimum is None else feature.minimum
+        self.high = FLOAT32_MAX if feature.maximum is None else feature.maximum
+
+    def read(self, row: Mapping[str, object]) -> tuple[float, str | None]:
+        value = row.get(self.feature.name, _ABSENT)
+        number = self.coerce(_given(value, self.feature))
+        if self.low <= number <= self.high:
+            return number, None
+        if number != number:  # noqa: PLR0124  # NaN: missing
+            return number, _missing_oddity(self.feature)
+        return number, f"{number:g} is outside the training range, {self.low:g} to {self.high:g}"
+
+
+class _TextCell:
+    """One category: the values that need no second look, and what is said about the others."""
+
+    def __init__(self, feature: Feature) -> None:
+        self.feature = feature
+        self.values = frozenset(category.value for category in feature.categories)
+        self.plain: dict[object, str] = {value: value for value in self.values}
+        if feature.missing_share > 0:
+            self.plain |= {None: "", "": ""}
+
+    def read(self, row: Mapping[str, object]) -> tuple[str, str | None]:
+        text = coerce_category(_given(row.get(self.feature.name, _ABSENT), self.feature))
+        if text in self.values:
+            return text, None
+        return text, _unseen_oddity(text, self.feature) if text else _missing_oddity(self.feature)
+
+
+class _Cell[T](Protocol):
+    feature: Feature
+
+    def read(self, row: Mapping[str, object]) -> tuple[T, str | None]: ...
+
+
+class _Noted(NamedTuple):
+    """Where the faults and oddities of one row are written down."""
+
+    errors: list[FieldError]
+    warnings: list[FieldError]
+    pointer: Callable[[str], str]
+
+
+def _read[T](cells: Sequence[_Cell[T]], row: Mapping[str, object], placeholder: T, noted: _Noted) -> list[T]:
+    values = []
+    for cell in cells:
+        try:
+            value, oddity = cell.read(row)
+        except CoercionError as error:
+            value, oddity = placeholder, None
+            noted.errors.append(FieldError(noted.pointer(cell.feature.name), error.detail))
+        if oddity and len(noted.warnings) < MAX_REPORTED:
+            noted.warnings.append(FieldError(noted.pointer(cell.feature.name), oddity))
+        values.append(value)
+    return values
+
+
+def _given(value: object, feature: Feature) -> object:
+    if value is not _ABSENT:
+        return value
+    if feature.required:
+        raise CoercionError("this feature is required (null says that its value is unknown)")
+    return None
+
+
+def _missing_oddity(feature: Feature) -> str | None:
+    return None if feature.missing_share > 0 else "missing, and training never saw this feature missing"
+
+
+def _unseen_oddity(text: str, feature: Feature) -> str:
+    return f"training never saw this value{_suggestion(text, [category.value for category in feature.categories])}"
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name[:80], known, n=1) or [other for other in known if other.lower() == name.lower()]
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _picker(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Make a function that takes the named cells out of a row, in this order, at C speed."""
+    if not names:
+        return lambda _row: ()
+    if len(names) == 1:
+        name = names[0]
+        return lambda row: (row[name],)
+    return itemgetter(*names)
+
+
+def _escaped(name: str) -> str:
+    """Write a name as one step of a JSON pointer in a URI fragment (RFC 6901, section 6)."""
+    return quote(name.replace("~", "~0").replace("/", "~1"), safe=_POINTER_SAFE)

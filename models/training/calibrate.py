@@ -1,0 +1,63 @@
+"""Sigmoid calibration, where it makes the probabilities of unseen rows better.
+
+Only the sigmoid: its ONNX form is exact, those of the isotonic and temperature methods are not.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from models.training.data import Fold
+from models.training.metrics import loss
+from models.training.search import Found
+
+_MIN_ROWS = 200  # below it two more parameters per class cost more than they bring
+_MIN_GAIN = 0.005  # of the loss: less is noise
+
+
+def calibrated_loss(found: Found, answers: NDArray[np.int64]) -> float | None:
+    """Estimate the loss after calibration by fitting it on all folds but one; None if calibration would not help."""
+    best = found.best
+    if best.scores is None or len(answers) < _MIN_ROWS:
+        return None
+    losses = [
+        loss(
+            answers[fold.check],
+            _calibrated(best.scores[fold.fit], answers[fold.fit], best.scores[fold.check]),
+            classification=True,
+        )
+        for fold in found.folds
+    ]
+    estimate = float(np.mean(losses))
+    better = sum(new < old for new, old in zip(losses, best.losses, strict=True))
+    return estimate if estimate < best.loss * (1 - _MIN_GAIN) and better * 2 > len(losses) else None
+
+
+def with_calibration(pipeline: Pipeline, folds: list[Fold]) -> Pipeline:
+    """Wrap an untrained pipeline's model so that training also learns a sigmoid per class from the given folds."""
+    wrapped = CalibratedClassifierCV(
+        pipeline[-1], method="sigmoid", cv=[(fold.fit, fold.check) for fold in folds], ensemble=False
+    )
+    return Pipeline([*pipeline.steps[:-1], ("model", wrapped)])
+
+
+def _calibrated(
+    scores: NDArray[np.float64], answers: NDArray[np.int64], asked: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    if scores.shape[1] == 1:
+        return _sigmoid(scores, answers == 1, asked)
+    each = [_sigmoid(scores[:, [code]], answers == code, asked[:, [code]])[:, 1] for code in range(scores.shape[1])]
+    stacked = np.column_stack(each)
+    shares: NDArray[np.float64] = stacked / stacked.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _sigmoid(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], asked: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    spread = float(scores.std()) or 1.0
+    fitted = LogisticRegression(C=1e4).fit(scores / spread, positive)
+    probabilities: NDArray[np.float64] = fitted.predict_proba(asked / spread)
+    return probabilities

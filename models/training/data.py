@@ -1,0 +1,157 @@
+"""The table as a model sees it: two packed arrays, the answers, a held-out part and folds.
+
+Numbers are cast to float32 here, before anything is learned from them, because float32 is what the served file reads.
+The held-out part is chosen here, before anything is counted, and no later step learns from it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.errors import DatasetRejected
+from models.training.profile import MAX_CATEGORIES, Column, Profile
+from models.training.target import Target
+
+HELD_OUT_SHARE = 0.2
+
+type Indexes = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from and rows to be judged by, as positions within the training part."""
+
+    fit: Indexes
+    check: Indexes
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows with a target, packed as the served file reads them."""
+
+    numeric_columns: list[Column]
+    text_columns: list[Column]
+    wide: NDArray[np.float64]  # numbers as written
+    numeric: NDArray[np.float32]  # numbers as the model sees them
+    text: NDArray[np.object_]
+    categories: list[list[str]]  # per text column, the values the model knows, most frequent first
+    target: Target
+    center: float  # of the training amounts; 0 for classes
+    spread: float  # standard deviation of the training amounts; 1 for classes
+    train: Indexes
+    held_out: Indexes
+
+    @property
+    def classification(self) -> bool:
+        """Tell whether the answers are classes."""
+        return self.target.task != "regression"
+
+    def inputs(self, rows: Indexes) -> Any:
+        """Give rows in the form the pipelines learn from."""
+        return as_inputs(self.numeric[rows], self.text[rows])
+
+    def answers(self, rows: Indexes) -> NDArray[Any]:
+        """Give what pipelines learn for rows: class codes, or amounts in units of `spread` around `center`."""
+        answers = self.target.answers[rows]
+        return answers if self.classification else (answers - self.center) / self.spread
+
+    def row(self, index: int) -> dict[str, float | int | bool | str | None]:
+        """Give one row as a caller would send it."""
+        row: dict[str, float | int | bool | str | None] = {}
+        for column, number in zip(self.numeric_columns, self.wide[index].tolist(), strict=True):
+            row[column.name] = typed(number, column)
+        for column, text in zip(self.text_columns, self.text[index].tolist(), strict=True):
+            row[column.name] = text or None
+        return row
+
+
+def typed(number: float, column: Column) -> float | int | bool | None:
+    """Give a number in the type of its column; NaN is None."""
+    if np.isnan(number):
+        return None
+    if column.kind == "boolean":
+        return bool(number)
+    return int(number) if column.kind == "integer" else number
+
+
+def as_inputs(numeric: NDArray[np.float32], text: NDArray[np.object_]) -> Any:
+    """Join the two packed arrays in the form the pipelines learn from: columns by position, numbers first."""
+    if text.shape[1] == 0:
+        return numeric
+    frames = [pd.DataFrame(numeric), pd.DataFrame(text, dtype=object)]
+    joined = pd.concat(frames, axis=1)
+    joined.columns = pd.RangeIndex(joined.shape[1])
+    return joined
+
+
+def prepare(profile: Profile, target: Target, seed: int) -> TrainingData:
+    """Pack the columns and choose the held-out part."""
+    numeric = [column for column in profile.columns if column.kind != "category"]
+    text = [column for column in profile.columns if column.kind == "category"]
+    rows = len(target.answers)
+    wide = np.column_stack([column.content for column in numeric]) if numeric else np.empty((rows, 0))
+    packed: NDArray[np.object_] = np.empty((rows, len(text)), dtype=object)
+    for position, column in enumerate(text):
+        packed[:, position] = column.content
+    train, held_out = split(target, seed)
+    amounts = target.answers[train] if target.task == "regression" else np.zeros(1)
+    return TrainingData(
+        numeric_columns=numeric,
+        text_columns=text,
+        wide=wide.astype(np.float64),
+        numeric=wide.astype(np.float32),
+        text=packed,
+        categories=[_known_values(packed[train, position]) for position in range(len(text))],
+        target=target,
+        center=float(amounts.mean()),
+        spread=float(amounts.std()) or 1.0,
+        train=train,
+        held_out=held_out,
+    )
+
+
+def split(target: Target, seed: int) -> tuple[Indexes, Indexes]:
+    """Choose the held-out part: a fifth, of every class where a class has more than two rows."""
+    random = np.random.default_rng(seed)
+    held_out = [
+        random.permutation(group)[: min(round(len(group) * HELD_OUT_SHARE), len(group) - 2)]
+        for group in _groups(target)
+    ]
+    chosen = np.sort(np.concatenate(held_out))
+    if len(chosen) == 0:
+        raise DatasetRejected("every class has two rows: add rows, so that some can be held out to judge the model by")
+    return np.setdiff1d(np.arange(len(target.answers)), chosen), chosen
+
+
+def make_folds(answers: NDArray[Any], count: int, *, classification: bool, seed: int) -> list[Fold]:
+    """Deal rows to folds, class by class, so that no fold's training part lacks a class that has two rows."""
+    random = np.random.default_rng(seed)
+    groups = (
+        [np.flatnonzero(answers == code) for code in np.unique(answers)]
+        if classification
+        else [np.arange(len(answers))]
+    )
+    assigned = np.empty(len(answers), dtype=np.intp)
+    offset = 0
+    for group in groups:
+        shuffled = random.permutation(group)
+        assigned[shuffled] = (np.arange(len(group)) + offset) % count
+        offset += len(group)
+    everything = np.arange(len(answers))
+    return [Fold(everything[assigned != fold], everything[assigned == fold]) for fold in range(count)]
+
+
+def _groups(target: Target) -> list[Indexes]:
+    if target.task == "regression":
+        return [np.arange(len(target.answers))]
+    return [np.flatnonzero(target.answers == code) for code in range(len(target.classes))]
+
+
+def _known_values(texts: NDArray[np.object_]) -> list[str]:
+    counts = Counter(texts.tolist())
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [text for text, _ in ranked if text][:MAX_CATEGORIES]

@@ -1,0 +1,170 @@
+"""The pipelines that may be trained: only constructs whose ONNX form is known to answer alike.
+
+Two rules are paid for in parity. Trees take numbers as they are: a scaler in front of them moves values across split
+thresholds in float32. Linear models are computed in float64 inside the graph, so that a large mean or a cancelling sum
+cannot cost digits. Missing text is "" and is a value of its own; unseen text is all zeros (linear) or -1 (trees).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from skl2onnx.sklapi import CastTransformer
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from models.training.data import TrainingData
+
+type Parameters = dict[str, float | int | str | bool | None]
+
+BASELINE = "baseline"
+RECIPES = ("linear", "hist_gradient_boosting", "random_forest", "extra_trees")
+
+DEFAULTS: Mapping[str, Parameters] = {
+    BASELINE: {},
+    "linear": {"strength": 1.0},
+    "hist_gradient_boosting": {
+        "learning_rate": 0.1,
+        "max_iter": 100,
+        "max_leaf_nodes": 31,
+        "min_samples_leaf": 20,
+        "l2_regularization": 0.0,
+        "max_features": 1.0,
+    },
+    "random_forest": {"n_estimators": 100, "min_samples_leaf": 1, "max_features": 0.0},
+    "extra_trees": {"n_estimators": 100, "min_samples_leaf": 1, "max_features": 0.0},
+}
+"""What a plain scikit-learn user gets. `strength` is C, or 1/alpha for amounts; `max_features` 0 is the library's own choice."""
+
+_MAX_FOREST_LEAVES = 100_000  # over all trees: beyond it the file passes ten megabytes and conversion takes seconds
+_LOGISTIC_ITERATIONS = 500
+
+_TREES = {
+    ("hist_gradient_boosting", True): HistGradientBoostingClassifier,
+    ("hist_gradient_boosting", False): HistGradientBoostingRegressor,
+    ("random_forest", True): RandomForestClassifier,
+    ("random_forest", False): RandomForestRegressor,
+    ("extra_trees", True): ExtraTreesClassifier,
+    ("extra_trees", False): ExtraTreesRegressor,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a pipeline must know of the data before it sees a row."""
+
+    numeric: int
+    categories: tuple[tuple[str, ...], ...]
+    classification: bool
+    seed: int = 0
+    threads: int = 2
+
+
+def plan_for(data: TrainingData, seed: int, threads: int) -> Plan:
+    """Describe the data to the recipes; missing text counts as a known value where the training part has it."""
+    train = data.text[data.train]
+    categories = tuple(
+        tuple(["", *known] if (train[:, position] == "").any() else known)
+        for position, known in enumerate(data.categories)
+    )
+    return Plan(data.numeric.shape[1], categories, data.classification, seed, threads)
+
+
+def build(recipe: str, parameters: Mapping[str, Any], plan: Plan) -> Pipeline:
+    """Make an untrained pipeline."""
+    if recipe == BASELINE:
+        dummy = DummyClassifier(strategy="prior") if plan.classification else DummyRegressor()
+        return Pipeline([("columns", _columns(plan, "passthrough", _ordinal(plan))), ("model", dummy)])
+    if recipe == "linear":
+        return Pipeline([("columns", _scaled_columns(plan)), ("model", _linear(parameters, plan))])
+    numbers = "passthrough" if recipe == "hist_gradient_boosting" else _imputer()
+    texts = _one_hot(plan, np.float32) if parameters.get("one_hot") else _ordinal(plan)
+    return Pipeline([("columns", _columns(plan, numbers, texts)), ("model", _trees(recipe, parameters, plan))])
+
+
+def suggest(recipe: str, trial: Any, plan: Plan, rows: int) -> Parameters:
+    """Ask Optuna's trial for the parameters of a recipe."""
+    if recipe == "linear":
+        return {"strength": trial.suggest_float("linear.strength", 1e-3, 1e3, log=True)}
+    parameters: Parameters = {}
+    if recipe == "hist_gradient_boosting":
+        parameters = {
+            "learning_rate": trial.suggest_float("boosting.learning_rate", 0.02, 0.3, log=True),
+            "max_iter": trial.suggest_int("boosting.max_iter", 20, 400, log=True),
+            "max_leaf_nodes": trial.suggest_int("boosting.max_leaf_nodes", 3, 63, log=True),
+            "min_samples_leaf": trial.suggest_int(
+                "boosting.min_samples_leaf", 2, max(20, min(100, rows // 10)), log=True
+            ),
+            "l2_regularization": trial.suggest_float("boosting.l2_regularization", 1e-3, 10.0, log=True),
+            "max_features": trial.suggest_float("boosting.max_features", 0.3, 1.0),
+        }
+    else:
+        parameters = {
+            "n_estimators": trial.suggest_int(f"{recipe}.n_estimators", 50, 200, log=True),
+            "min_samples_leaf": trial.suggest_int(f"{recipe}.min_samples_leaf", 1, 20, log=True),
+            "max_features": trial.suggest_float(f"{recipe}.max_features", 0.2, 1.0),
+        }
+    if plan.categories:
+        parameters["one_hot"] = trial.suggest_categorical(f"{recipe}.one_hot", [False, True])
+    return parameters
+
+
+def _columns(plan: Plan, numbers: Any, texts: Any) -> ColumnTransformer:
+    """Send the numbers, which stand first, and the texts through their own steps; columns go by position."""
+    width = plan.numeric + len(plan.categories)
+    parts = [("numbers", numbers, list(range(plan.numeric))), ("texts", texts, list(range(plan.numeric, width)))]
+    return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
+
+
+def _scaled_columns(plan: Plan) -> ColumnTransformer:
+    steps = [("impute", _imputer()), ("cast", CastTransformer(dtype=np.float64)), ("scale", StandardScaler())]
+    return _columns(plan, Pipeline(steps), _one_hot(plan, np.float64))
+
+
+def _imputer() -> SimpleImputer:
+    return SimpleImputer(strategy="median", keep_empty_features=True)
+
+
+def _one_hot(plan: Plan, dtype: type[np.floating[Any]]) -> OneHotEncoder:
+    return OneHotEncoder(categories=_listed(plan), handle_unknown="ignore", sparse_output=False, dtype=dtype)
+
+
+def _ordinal(plan: Plan) -> OrdinalEncoder:
+    return OrdinalEncoder(
+        categories=_listed(plan), handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32
+    )
+
+
+def _listed(plan: Plan) -> list[list[str]]:
+    return [list(values) for values in plan.categories]
+
+
+def _linear(parameters: Mapping[str, Any], plan: Plan) -> LogisticRegression | Ridge:
+    strength = float(parameters["strength"])
+    if plan.classification:
+        return LogisticRegression(C=strength, max_iter=_LOGISTIC_ITERATIONS)
+    return Ridge(alpha=1.0 / strength)
+
+
+def _trees(recipe: str, parameters: Mapping[str, Any], plan: Plan) -> Any:
+    given = {name: value for name, value in parameters.items() if name != "one_hot"}
+    if recipe == "hist_gradient_boosting":
+        given |= {"early_stopping": False}
+    else:
+        given |= {"n_jobs": plan.threads, "max_leaf_nodes": _MAX_FOREST_LEAVES // int(given["n_estimators"])}
+        if not given["max_features"]:
+            del given["max_features"]
+    return _TREES[recipe, plan.classification](random_state=plan.seed, **given)
