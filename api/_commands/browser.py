@@ -1,6 +1,7 @@
 """Finds the Chromium that the browser tests drive, or gets one."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -41,15 +42,24 @@ def require() -> Path:
     if named := os.environ.get(VARIABLE):
         raise CliError(f"{VARIABLE} is {named}, which is no program")
     _say("getting Chromium for the browser tests")
-    is_root = os.geteuid() == 0
-    downloads = [[sys.executable, "-m", "playwright", "install", *(["--with-deps"] if is_root else []), "chromium"]]
-    installs = [["apt-get", "update", "-q"], ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"]]
-    for attempt in [downloads, installs if is_root and shutil.which("apt-get") else []]:
-        if attempt and all(_try(command) for command in attempt) and (found := find()) is not None:
+    for commands in _ways():
+        if all(_try(command) for command in commands) and (found := find()) is not None:
             return found
     raise CliError(
         f"the browser tests need Chromium: install it (Debian: apt-get install chromium) or name it in {VARIABLE}"
     )
+
+
+def _ways() -> list[list[list[str]]]:
+    """List what may bring a Chromium, the likeliest first: Debian has a package, Ubuntu's is only a pointer to a snap."""
+    is_root = os.geteuid() == 0
+    download = [[sys.executable, "-m", "playwright", "install", *(["--with-deps"] if is_root else []), "chromium"]]
+    if not is_root or not shutil.which("apt-get"):
+        return [download]
+    install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"]
+    is_debian = platform.freedesktop_os_release().get("ID") == "debian"
+    package = [["apt-get", "update", "-q"], install]
+    return [package, download] if is_debian else [download, package]
 
 
 def launch_flags() -> list[str]:

