@@ -1,29 +1,60 @@
 """Is it alive, is it ready, and what can it do."""
 
+import asyncio
 import platform
+import time
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
+from typing import Literal
 
-from fastapi import APIRouter
+import orjson
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api._lib import VERSION
+from api._lib import VERSION, conditional, kv, openapi
 from api._lib.app import create_app
+from api._lib.errors import ApiError, Unavailable
+from api._lib.problems import PROBLEM_MEDIA_TYPE, problem_body, problems
+from api._lib.routers import load_routers
 from api._lib.settings import settings
+from api._lib.store import condition
 
 router = APIRouter(tags=["health"])
 
+LONG_WAIT_SECONDS = 120.0
+"""A run that waits longer than this has no worker, or too few."""
+
 _LIBRARIES = ("fastapi", "numpy", "onnxruntime", "pydantic")
+
+State = Literal["pass", "warn", "fail"]
 
 
 class Health(BaseModel):
     """What runs here."""
 
-    status: str = Field(description="Always 'pass': whoever answers is alive", examples=["pass"])
+    status: State = Field(description="Always 'pass': whoever answers is alive", examples=["pass"])
     version: str = Field(description="Version of Rowcast", examples=[VERSION])
     commit: str | None = Field(description="Git commit of the deployment, if the platform tells")
     region: str | None = Field(description="Region of the deployment, if the platform tells")
     python: str = Field(examples=["3.12.12"])
     libraries: dict[str, str] = Field(examples=[{"onnxruntime": "1.32.0"}])
+
+
+class Check(BaseModel):
+    """How one part is."""
+
+    status: State
+    ms: float = Field(description="How long the answer took")
+    detail: str | None = Field(description="What is wrong, in one line")
+
+
+class Readiness(BaseModel):
+    """Every part by name: database and storage must pass; without the others work goes on, slower or later."""
+
+    status: State
+    checks: dict[str, Check] = Field(description="database, storage, queue, kv")
 
 
 @router.get("/api/health")
@@ -37,6 +68,63 @@ async def get_health() -> Health:
         python=platform.python_version(),
         libraries={name: version(name) for name in _LIBRARIES},
     )
+
+
+@router.get("/api/ready", response_model=Readiness, responses=problems(503))
+async def get_readiness() -> Response:
+    """Ask every part that a request may need. 503 says that one that is needed does not answer; `checks` names it."""
+    names = ("database", "storage", "queue", "kv")
+    found = await asyncio.gather(
+        _check(condition.ask_database(), "fail"),
+        _check(condition.ask_storage(), "fail"),
+        _check(_ask_queue(), "warn"),
+        _check(_ask_kv(), "warn"),
+    )
+    checks = dict(zip(names, found, strict=True))
+    states = {check.status for check in found}
+    if "fail" in states:
+        failing = [name for name, check in checks.items() if check.status == "fail"]
+        body = problem_body(Unavailable(f"Not ready: {', '.join(failing)}"))
+        body["checks"] = {name: check.model_dump() for name, check in checks.items()}
+        return Response(orjson.dumps(body), status_code=503, media_type=PROBLEM_MEDIA_TYPE)
+    ready = Readiness(status="warn" if "warn" in states else "pass", checks=checks)
+    return Response(ready.model_dump_json(), media_type="application/json")
+
+
+@router.get("/api/openapi.json", response_model=dict, responses={304: {"description": "Not Modified"}})
+async def get_openapi(request: Request) -> Response:
+    """Describe the whole API as OpenAPI 3.1, all functions together."""
+    return conditional.answer_json(request, _describe_everything(), cache_control="public, max-age=60")
+
+
+async def _check(question: Awaitable[str | None], worst: State) -> Check:
+    started = time.perf_counter()
+    try:
+        detail = await question
+        state: State = "warn" if detail else "pass"
+    except ApiError as error:
+        detail, state = error.detail, worst
+    return Check(status=state, ms=round((time.perf_counter() - started) * 1e3, 1), detail=detail)
+
+
+async def _ask_queue() -> str | None:
+    waiting_since = await condition.find_oldest_waiting()
+    if waiting_since is None:
+        return None
+    waited = (datetime.now(UTC) - waiting_since).total_seconds()
+    return f"a run has been waiting for {waited / 60:.0f} minutes" if waited > LONG_WAIT_SECONDS else None
+
+
+async def _ask_kv() -> str | None:
+    if not kv.is_configured():
+        return "not configured: there is no shared cache"
+    await kv.ping()
+    return None
+
+
+@cache
+def _describe_everything() -> bytes:
+    return orjson.dumps(openapi.describe(create_app(*load_routers())))
 
 
 app = create_app(router)

@@ -15,6 +15,7 @@ from api._lib.app import create_app
 from api._lib.bodies import Batch, read_batch, read_query
 from api._lib.errors import RowsInvalid
 from api._lib.hot import HotRoute
+from api._lib.openapi import ANYONE
 from api._lib.problems import FieldProblem, problems
 from models.errors import FieldError, InvalidRows
 from models.runtime import OnnxModel
@@ -32,7 +33,6 @@ ModelReference = Annotated[
         examples=["penguins", "penguins@1", "penguins@challenger"],
     ),
 ]
-_SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"apiKey": []}]
 _ROW = {"type": "object", "additionalProperties": {"type": ["number", "string", "boolean", "null"]}}
 _BODY = {
     "required": True,
@@ -121,7 +121,7 @@ class Answer(BaseModel):
         200: {"model": Answer, "description": "Predictions"},
         **problems(400, 401, 403, 404, 413, 415, 422, 503),
     },
-    openapi_extra={"requestBody": _BODY, "security": _SECURITY},
+    openapi_extra={"requestBody": _BODY, **ANYONE},
 )
 async def predict(request: Request, model: ModelReference) -> Response:
     """Predict for one row, many rows, columns or a CSV.
@@ -151,7 +151,7 @@ async def predict(request: Request, model: ModelReference) -> Response:
                 "example": {"bill_length_mm": "39.1"},
             },
         ],
-        "security": _SECURITY,
+        **ANYONE,
     },
 )
 async def predict_permalink(request: Request, model: ModelReference) -> Response:

@@ -6,20 +6,21 @@ the token. API keys are looked up by their SHA-256, with the secret key, at most
 
 import asyncio
 import hashlib
+import math
 import time
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Depends, Request
-from fastapi.security import APIKeyHeader, HTTPBearer
 
 from api._lib import log
-from api._lib.circuit import Circuit
 from api._lib.errors import CredentialRejected, NotAllowed, NotSignedIn, Unavailable
+from api._lib.lookup import Lookup
 from api._lib.memory import remember
 from api._lib.settings import settings
 from api._lib.store import keys
+from api._lib.store.people import Role
 from api._lib.upstream import PUBLIC, Rights
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Caller:
     user_id: str = ""
     token: str = ""
     expires_at: float = 0.0
-    role: str = ""
+    email: str = ""
+    role: Role | None = None
     """Of an API key's owner; a person's role is the database's to know."""
     scopes: frozenset[str] = frozenset()
     model_slug: str = ""
@@ -54,6 +56,11 @@ class Caller:
             return Rights(is_service=True, acting_for=self.user_id, sees_all=sees_all)
         return Rights(token=self.token) if self.token else PUBLIC
 
+    @property
+    def audience(self) -> str:
+        """Name everything that decides what this caller may see, for what is kept per caller."""
+        return f"{self.kind}:{self.user_id}:{self.rights.sees_all}"
+
     def must_hold(self, scope: str) -> None:
         """Refuse an API key that was not made for this. People hold every scope, and so does a key with `admin`."""
         if self.kind == "key" and not self.scopes & {scope, "admin"}:
@@ -63,8 +70,7 @@ class Caller:
 ANONYMOUS = Caller("anonymous")
 
 _tokens: dict[str, Caller] = {}
-_keys: dict[str, tuple[float, Caller | None, float]] = {}
-_circuit = Circuit(seconds=2.0)
+_keys: Lookup[str, Caller | None] = Lookup(max_age=KEY_FRESH_SECONDS, stale=KEY_STALE_SECONDS)
 
 
 async def identify(authorization: str | None, api_key: str | None) -> Caller:
@@ -94,7 +100,13 @@ async def _identify_user(token: str) -> Caller:
         claims = await _verify(token)
         if claims.get("role") != "authenticated":
             raise CredentialRejected("This token does not belong to a signed-in person")
-        known = Caller("user", user_id=claims["sub"], token=token, expires_at=float(claims["exp"]))
+        known = Caller(
+            "user",
+            user_id=claims["sub"],
+            token=token,
+            expires_at=float(claims["exp"]),
+            email=str(claims.get("email", "")),
+        )
         remember(_tokens, token, known)
     return known
 
@@ -135,46 +147,31 @@ def _published_keys() -> "PyJWKClient":
 
 async def _identify_key(key: str) -> Caller:
     digest = hashlib.sha256(key.encode()).hexdigest()
-    now = time.monotonic()
-    checked_at, caller, expires_at = _keys.get(digest, (-KEY_STALE_SECONDS, None, 0.0))
-    age = now - checked_at
-    if age >= KEY_FRESH_SECONDS:
-        try:
-            caller, expires_at = await _look_up_key(digest)
-            remember(_keys, digest, (now, caller, expires_at))
-        except Unavailable:
-            log.note_degraded("keys")
-            if age >= KEY_STALE_SECONDS:
-                return ANONYMOUS  # what nobody in particular may do is still answered
-    if caller is None or (expires_at and expires_at <= time.time()):
+    try:
+        caller = await _keys.get(digest, lambda: _look_up_key(digest))
+    except Unavailable:
+        log.note_degraded("keys")
+        return ANONYMOUS  # what nobody in particular may do is still answered
+    if caller is None or caller.expires_at <= time.time():
         raise CredentialRejected("This API key is unknown, expired or revoked")
     return caller
 
 
-async def _look_up_key(digest: str) -> tuple[Caller | None, float]:
-    if _circuit.is_open:
-        raise Unavailable("API keys cannot be checked at the moment")
-    try:
-        found = await keys.find_good(digest)
-    except Unavailable:
-        _circuit.failed()
-        raise
+async def _look_up_key(digest: str) -> Caller | None:
+    found = await keys.find_good(digest)
     if found is None:
-        return None, 0.0
-    _circuit.worked()
-    caller = Caller(
-        "key", user_id=found.owner_id, role=found.owner_role, scopes=found.scopes, model_slug=found.model_slug
+        return None
+    return Caller(
+        "key",
+        user_id=found.owner_id,
+        expires_at=found.expires_at.timestamp() if found.expires_at else math.inf,
+        role=found.owner_role,
+        scopes=found.scopes,
+        model_slug=found.model_slug,
     )
-    return caller, found.expires_at.timestamp() if found.expires_at else 0.0
 
 
-_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="Access token of a signed-in person, or rc_…")
-_api_key = APIKeyHeader(name="x-api-key", auto_error=False, scheme_name="apiKey", description="API key (rc_…)")
-
-
-async def _identify_request(
-    request: Request, _one: Annotated[Any, Depends(_bearer)], _other: Annotated[Any, Depends(_api_key)]
-) -> Caller:
+async def _identify_request(request: Request) -> Caller:
     return await identify(request.headers.get("authorization"), request.headers.get("x-api-key"))
 
 

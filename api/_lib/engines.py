@@ -4,8 +4,10 @@ import asyncio
 from collections import OrderedDict
 
 from api._lib import artifacts, log
+from api._lib.errors import Unavailable
 from api._lib.flight import Flight
 from api._lib.settings import settings
+from models.errors import ModelError
 from models.runtime import OnnxModel
 
 _BYTES_PER_FILE_BYTE = 2
@@ -37,9 +39,20 @@ async def find(digest: str) -> OnnxModel:
 async def _open(digest: str) -> OnnxModel:
     artifact = await artifacts.find(digest)
     # Off the event loop: a large forest takes seconds, and others are being answered meanwhile.
-    engine = await asyncio.to_thread(lambda: OnnxModel.open(artifact.model, artifact.read_card()))
+    engine = await asyncio.to_thread(_open_file, artifact)
     _opened[digest] = engine
     _evict()
+    return engine
+
+
+def _open_file(artifact: artifacts.Artifact) -> OnnxModel:
+    try:
+        engine = OnnxModel.open(artifact.model, artifact.read_card())
+        # One whole way through, so that the first caller does not pay for what is made on first use.
+        engine.predict(engine.card.examples[:1])
+    except ModelError as error:
+        log.exception("model rejected", error)
+        raise Unavailable("The model's file was refused and is not opened; the log says why") from error
     return engine
 
 

@@ -3,8 +3,8 @@
 REMEMBERED = 4096
 
 
-def remember[Key, Value](memory: dict[Key, Value], key: Key, value: Value) -> None:
+def remember[Key, Value](memory: dict[Key, Value], key: Key, value: Value, *, limit: int = REMEMBERED) -> None:
     """Keep a value; the one kept longest makes room when there are too many."""
-    if key not in memory and len(memory) >= REMEMBERED:
+    if key not in memory and len(memory) >= limit:
         memory.pop(next(iter(memory)), None)
     memory[key] = value

@@ -30,6 +30,12 @@ _SECURITY_SCHEMES = {
 }
 
 
+ANYONE: dict[str, Any] = {"security": [{}, {"bearer": []}, {"apiKey": []}]}
+SOMEBODY: dict[str, Any] = {"security": [{"bearer": []}, {"apiKey": []}]}
+PERSON: dict[str, Any] = {"security": [{"bearer": []}]}
+"""Who may call, for a route's `openapi_extra`."""
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """Describe the app's routes as OpenAPI 3.1."""
     description = get_openapi(title="Rowcast", version=VERSION, description=_DESCRIPTION, routes=app.routes, tags=_TAGS)

@@ -7,6 +7,7 @@ Knows nothing of tables and buckets: `store` does. The rights of a call are expl
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -73,8 +74,9 @@ async def call(
     json: object = None,
     headers: Mapping[str, str] | None = None,
     deadline: float = DEADLINE_SECONDS,
+    is_repeatable: bool | None = None,
 ) -> "httpx.Response":
-    """Make one call to Supabase.
+    """Make one call to Supabase; reads, and what the caller calls repeatable, are tried again on a broken connection.
 
     Raises:
         Unavailable: it did not answer in time, or answered that it cannot.
@@ -86,7 +88,8 @@ async def call(
     sent = {**_headers(rights), **(headers or {})}
     if content is not None:
         sent["content-type"] = "application/json"
-    response = await _send(method, path, params=params, content=content, headers=sent, deadline=deadline)
+    tries = 2 if is_repeatable or (is_repeatable is None and method == "GET") else 1
+    response = await _send(method, path, params=params, content=content, headers=sent, deadline=deadline, tries=tries)
     if response.is_success or response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
     raise _refusal(response)
@@ -124,6 +127,7 @@ async def _send(
     content: bytes | None,
     headers: Mapping[str, str],
     deadline: float,
+    tries: int,
 ) -> "httpx.Response":
     import httpx
 
@@ -131,16 +135,13 @@ async def _send(
         raise Unavailable("No database is configured: SUPABASE_URL is not set")
     try:
         async with asyncio.timeout(deadline):
-            for attempt in (1, 2):
-                try:
+            for _ in range(tries - 1):
+                # A kept connection may have been closed by the other side in the very moment of its use.
+                with suppress(httpx.RemoteProtocolError, httpx.ReadError):
                     return await client().request(method, path, params=params, content=content, headers=headers)
-                except httpx.RemoteProtocolError:
-                    # A kept connection that the other side had closed: the request never arrived.
-                    if attempt == 2:  # noqa: PLR2004
-                        raise
+            return await client().request(method, path, params=params, content=content, headers=headers)
     except (TimeoutError, httpx.TransportError) as error:
         raise Unavailable("The database does not answer at the moment") from error
-    raise AssertionError("unreachable")
 
 
 def _headers(rights: Rights) -> dict[str, str]:
@@ -154,7 +155,8 @@ def _headers(rights: Rights) -> dict[str, str]:
     return sent
 
 
-_CONSTRAINT = re.compile(r'constraint "([^"]* [^"]*)"')
+_CONSTRAINT = re.compile(r'check constraint "([^"]* [^"]*)"')
+"""The names of our constraints are sentences for the caller; the rest of such a message is for nobody."""
 _BY_SQLSTATE: dict[str, type[ApiError]] = {
     "42501": NotAllowed,
     "23505": Conflict,
@@ -182,11 +184,12 @@ def _refusal(response: "httpx.Response") -> ApiError:
     except orjson.JSONDecodeError:
         pass
     message = str(said.get("message") or said.get("error") or f"status {response.status_code}")
+    if constraint := _CONSTRAINT.search(message):
+        return RequestInvalid(constraint[1])
     if named := _BY_SQLSTATE.get(str(said.get("code", ""))):
-        # A constraint's name is a sentence for the caller; the rest of that message is for nobody.
-        constraint = _CONSTRAINT.search(message)
-        return named(constraint[1] if constraint else message)
-    match response.status_code:
+        return named(message)
+    status = str(said.get("statusCode", response.status_code))  # Storage wraps its own status in a 400
+    match int(status) if status.isdecimal() else response.status_code:
         case HTTPStatus.UNAUTHORIZED:
             return CredentialRejected("Your access token is no longer good; sign in again")
         case HTTPStatus.FORBIDDEN:

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
 
-from api._lib.errors import Unavailable
+from api._lib.errors import NotFound, Unavailable
 from api._lib.settings import settings
 from api._lib.upstream import Rights, call, client, service_headers
 
@@ -15,9 +16,21 @@ _FETCH_SECONDS = 30.0
 
 
 async def sign_upload(object_path: str, rights: Rights) -> str:
-    """Return an address to which the owner's browser may PUT one dataset."""
-    response = await call("POST", f"/storage/v1/object/upload/sign/{DATASETS}/{object_path}", rights=rights, json={})
-    return f"{settings().supabase_url}/storage/v1{response.json()['url']}"
+    """Return an address to which one dataset may be PUT within two hours."""
+    path = f"/storage/v1/object/upload/sign/{DATASETS}/{object_path}"
+    signed = (await call("POST", path, rights=rights, json={})).json()
+    query = parse_qs(urlsplit(signed.get("url") or signed["signedUrl"]).query)
+    return f"{settings().supabase_url}{path}?token={query['token'][0]}"
+
+
+async def find_upload_size(object_path: str, rights: Rights) -> int | None:
+    """Return how many bytes of a dataset have arrived; None if nothing has."""
+    try:
+        response = await call("GET", f"/storage/v1/object/info/{DATASETS}/{object_path}", rights=rights)
+    except NotFound:
+        return None
+    said = response.json()
+    return int(said["size"] if "size" in said else said["metadata"]["size"])
 
 
 async def read_artifact(digest: str, name: str) -> AsyncGenerator[bytes]:

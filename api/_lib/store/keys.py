@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from api._lib.store.people import Role
 from api._lib.upstream import SERVICE, Rights, call
 
 Row = dict[str, Any]
@@ -18,7 +19,7 @@ class FoundKey:
     """What a good key lets its bearer do."""
 
     owner_id: str
-    owner_role: str
+    owner_role: Role
     scopes: frozenset[str]
     model_slug: str
     expires_at: datetime | None
@@ -32,6 +33,7 @@ async def find_good(digest: str) -> FoundKey | None:
         rights=SERVICE,
         json={"key_hash": digest},
         deadline=_LOOK_UP_DEADLINE_SECONDS,
+        is_repeatable=True,
     )
     found: list[Row] = response.json()
     if not found or found[0]["revoked_at"]:

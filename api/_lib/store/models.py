@@ -1,73 +1,133 @@
 """Models, versions, aliases and promotions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from api._lib.errors import ModelNotFound
-from api._lib.upstream import SERVICE, Rights, call
+from api._lib.upstream import DEADLINE_SECONDS, SERVICE, Rights, call
 
 Row = dict[str, Any]
 
 LOOK_UP_DEADLINE_SECONDS = 1.5
 """On the path of a prediction: what is known already is better than waiting longer."""
 
-_FACE = "id,slug,title,description,task,target,visibility,created_at,updated_at"
+_FACE = "id,slug,title,description,task,target,visibility,created_at,updated_at,aliases(name,updated_at,versions(id,number))"
 _SCORES = (
-    "number,digest,size_bytes,created_at,metrics:card->evaluation->metrics,"
-    "baseline:card->evaluation->baseline,rows:card->dataset->rows"
+    "id,number,digest,size_bytes,created_at,"
+    "metrics:card->evaluation->metrics,baseline:card->evaluation->baseline,rows:card->dataset->rows"
 )
+_PROMOTION = (
+    "id,alias,reason,evidence,promoted_by,promoted_at,rollback_of,"
+    "from:versions!promotions_model_id_from_version_id_fkey(number),"
+    "to:versions!promotions_model_id_to_version_id_fkey(number)"
+)
+_IDS_PER_CALL = 100
+"""Ids travel in the address, whose length is bounded."""
 
 
 async def list_models(rights: Rights) -> list[Row]:
-    """List what these rights may see, newest first, each with its aliases and the scores of their versions."""
-    select = f"{_FACE},aliases(name,versions({_SCORES}))"
-    params = {"select": select, "order": "created_at.desc", **_visible(rights)}
-    return await _rows(params, rights=rights)
+    """List what these rights may see, newest first, each with its aliases."""
+    return await _models({"select": _FACE, "order": "created_at.desc", **_visible(rights)}, rights)
 
 
 async def find_model(slug: str, rights: Rights) -> Row:
-    """Find one model with its aliases and the scores of their versions."""
-    select = f"{_FACE},aliases(name,versions({_SCORES}))"
-    found = await _rows({"select": select, "slug": f"eq.{slug}", **_visible(rights)}, rights=rights)
-    return _one(found, slug)
+    """Find one model with its aliases."""
+    found = await _models({"select": _FACE, "slug": f"eq.{slug}", **_visible(rights)}, rights)
+    if not found:
+        raise ModelNotFound(slug)
+    return found[0]
 
 
 async def find_aliases(slug: str, rights: Rights) -> Row | None:
     """Find what a prediction needs: id, visibility, and the version behind each alias."""
     select = "id,slug,visibility,aliases(name,versions(id,number,digest))"
     params = {"select": select, "slug": f"eq.{slug}", **_visible(rights)}
-    found = await _rows(params, rights=rights, deadline=LOOK_UP_DEADLINE_SECONDS)
+    found = await _models(params, rights, deadline=LOOK_UP_DEADLINE_SECONDS)
     return found[0] if found else None
 
 
 async def find_version(model_id: str, number: int, rights: Rights) -> Row | None:
-    """Find one immutable version of a model that the caller is known to see."""
+    """Find one version of a model that the caller was told of."""
     params = {"select": "id,number,digest", "model_id": f"eq.{model_id}", "number": f"eq.{number}"}
-    # Whoever asks with the secret key has been told the model's id by a narrowed read.
-    known = SERVICE if rights.is_service else rights
-    response = await call("GET", "/rest/v1/versions", rights=known, params=params, deadline=LOOK_UP_DEADLINE_SECONDS)
-    found = response.json()
+    found = await _versions(params, rights, deadline=LOOK_UP_DEADLINE_SECONDS)
     return found[0] if found else None
 
 
-async def list_versions(slug: str, rights: Rights) -> list[Row]:
-    """List the versions of one model, newest first."""
-    select = f"slug,versions({_SCORES}),aliases(name,version_id)"
-    params = {"select": select, "slug": f"eq.{slug}", "versions.order": "number.desc", **_visible(rights)}
-    found = await _rows(params, rights=rights)
-    return list(_one(found, slug)["versions"])
+async def find_card(version_id: str, rights: Rights) -> Row | None:
+    """Find the card of a version that the caller was told of."""
+    found = await _versions({"select": "card", "id": f"eq.{version_id}"}, rights)
+    return dict(found[0]["card"]) if found else None
 
 
-async def _rows(params: dict[str, str], *, rights: Rights, deadline: float = 8.0) -> list[Row]:
+async def find_scores(version_ids: Sequence[str], rights: Rights) -> list[Row]:
+    """Find the scores of versions that the caller was told of."""
+    found = []
+    for start in range(0, len(version_ids), _IDS_PER_CALL):
+        ids = ",".join(version_ids[start : start + _IDS_PER_CALL])
+        found += await _versions({"select": _SCORES, "id": f"in.({ids})"}, rights)
+    return found
+
+
+async def list_versions(model_id: str, rights: Rights) -> list[Row]:
+    """List the versions of a model that the caller was told of, newest first."""
+    return await _versions({"select": _SCORES, "model_id": f"eq.{model_id}", "order": "number.desc"}, rights)
+
+
+async def list_promotions(model_id: str, rights: Rights) -> list[Row]:
+    """List who moved which alias, when and why, newest first. Row security shows them to the owner and admins."""
+    params = {"select": _PROMOTION, "model_id": f"eq.{model_id}", "order": "promoted_at.desc", "limit": "200"}
+    if rights.is_narrow:
+        owned = await _models({"select": "id", "id": f"eq.{model_id}", **rights.own("owner_id")}, rights)
+        if not owned:
+            return []
+    response = await call("GET", "/rest/v1/promotions", rights=_told(rights), params=params)
+    return list(response.json())
+
+
+async def find_promotion(promotion_id: str, rights: Rights) -> Row:
+    """Find a promotion that the caller just made."""
+    params = {"select": _PROMOTION, "id": f"eq.{promotion_id}"}
+    response = await call("GET", "/rest/v1/promotions", rights=_told(rights), params=params)
+    return dict(response.json()[0])
+
+
+async def promote(slug: str, alias: str, number: int, reason: str, rights: Rights) -> str:
+    """Point an alias at a version; returns the promotion's id. The database judges who may."""
+    sent = {"model_slug": slug, "alias": alias, "version_number": number, "reason": reason, **rights.actor("actor")}
+    response = await call("POST", "/rest/v1/rpc/promote", rights=rights, json=sent)
+    return str(response.json()["id"])
+
+
+async def roll_back(slug: str, alias: str, reason: str, rights: Rights) -> str:
+    """Undo the newest promotion that stands; returns the id of the one that undid it."""
+    sent = {"model_slug": slug, "alias": alias, "reason": reason, **rights.actor("actor")}
+    response = await call("POST", "/rest/v1/rpc/rollback_alias", rights=rights, json=sent)
+    return str(response.json()["id"])
+
+
+async def update_model(slug: str, changes: Row, rights: Rights) -> bool:
+    """Change title, description or visibility. False: there is no such model, or it is not theirs to change."""
+    params = {"slug": f"eq.{slug}", "select": "id", **rights.own("owner_id")}
+    headers = {"prefer": "return=representation"}
+    response = await call("PATCH", "/rest/v1/models", rights=rights, params=params, json=changes, headers=headers)
+    return bool(response.json())
+
+
+async def _models(params: Row, rights: Rights, *, deadline: float = DEADLINE_SECONDS) -> list[Row]:
     response = await call("GET", "/rest/v1/models", rights=rights, params=params, deadline=deadline)
     return list(response.json())
 
 
-def _one(found: list[Row], slug: str) -> Row:
-    if not found:
-        raise ModelNotFound(slug)
-    return found[0]
+async def _versions(params: Row, rights: Rights, *, deadline: float = DEADLINE_SECONDS) -> list[Row]:
+    response = await call("GET", "/rest/v1/versions", rights=_told(rights), params=params, deadline=deadline)
+    return list(response.json())
 
 
-def _visible(rights: Rights) -> dict[str, str]:
+def _visible(rights: Rights) -> Row:
     """Narrow a read to what an API key's owner may see; for everybody else row security does it."""
     return {"or": f"(visibility.eq.public,owner_id.eq.{rights.acting_for})"} if rights.is_narrow else {}
+
+
+def _told(rights: Rights) -> Rights:
+    """Ask with the secret key for an API key about what a narrowed read has shown it before."""
+    return SERVICE if rights.is_service else rights
