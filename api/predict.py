@@ -1,6 +1,5 @@
 """Row in, prediction out: the hot path. Bytes are read, coerced by the card, run in one ONNX call, and written."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 from uuid_utils import uuid7
 
-from api._lib import auth, engines, log, registry
+from api._lib import log, registry, serving
 from api._lib.app import create_app
 from api._lib.bodies import Batch, read_batch, read_query
 from api._lib.errors import RowsInvalid
@@ -21,9 +20,6 @@ from models.errors import FieldError, InvalidRows
 from models.runtime import OnnxModel
 
 router = APIRouter(tags=["predict"], route_class=HotRoute)
-
-INLINE_BYTES = 32 * 1024
-"""A larger body is worked on in a thread: other callers' answers must not wait for it."""
 
 _ROW_POINTER = "#/rows/0"
 ModelReference = Annotated[
@@ -131,7 +127,7 @@ async def predict(request: Request, model: ModelReference) -> Response:
     """
     started = time.perf_counter()
     body = await request.body()
-    found, engine = await _find_engine(request, model)
+    found, engine = await serving.find_engine(request, model)
     content_type = request.headers.get("content-type", "")
     return await _answer(found, engine, lambda: read_batch(body, content_type), size=len(body), started=started)
 
@@ -158,25 +154,14 @@ async def predict_permalink(request: Request, model: ModelReference) -> Response
     """Predict for one row that stands in the query: a link that can be shared."""
     started = time.perf_counter()
     pairs = request.query_params.multi_items()
-    found, engine = await _find_engine(request, model)
+    found, engine = await serving.find_engine(request, model)
     return await _answer(found, engine, lambda: read_query(pairs), size=0, started=started)
-
-
-async def _find_engine(request: Request, reference: str) -> tuple[registry.Found, OnnxModel]:
-    headers = request.headers
-    caller = await auth.identify(headers.get("authorization"), headers.get("x-api-key"))
-    caller.must_hold("predict")
-    found = await registry.resolve(reference, caller)
-    log.note(model=found.slug, version=found.version.number)
-    return found, engines.peek(found.version.digest) or await engines.find(found.version.digest)
 
 
 async def _answer(
     found: registry.Found, engine: OnnxModel, read: Callable[[], Batch], *, size: int, started: float
 ) -> Response:
-    if size > INLINE_BYTES:
-        return await asyncio.to_thread(_compute, found, engine, read, started)
-    return _compute(found, engine, read, started)
+    return await serving.work(size, lambda: _compute(found, engine, read, started))
 
 
 def _compute(found: registry.Found, engine: OnnxModel, read: Callable[[], Batch], started: float) -> Response:
