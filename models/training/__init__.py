@@ -1,8 +1,35 @@
-"""Training: from a CSV file to a certified `model.onnx` and its card. The only home of scikit-learn; never deployed."""
+"""Training: from a CSV file to a certified `model.onnx` and its card. The only home of scikit-learn; never deployed.
+
+Reading and understanding a table needs no scikit-learn; it is loaded (about two seconds) when `train` is first asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from models.training.options import TrainOptions
 from models.training.table import Table, parse_table, read_table
-from models.training.trainer import Trained, train
+from models.training.understanding import understand
 from models.training.write import CARD_FILE, MODEL_FILE, write
 
-__all__ = ["CARD_FILE", "MODEL_FILE", "Table", "TrainOptions", "Trained", "parse_table", "read_table", "train", "write"]
+if TYPE_CHECKING:
+    from models.training.trainer import Trained, train
+
+__all__ = [
+    "CARD_FILE",
+    "MODEL_FILE",
+    "Table",
+    "TrainOptions",
+    "Trained",
+    "parse_table",
+    "read_table",
+    "train",
+    "understand",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"train", "Trained"}:
+        from models.training import trainer
+
+        return getattr(trainer, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

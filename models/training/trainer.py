@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from models.contract import Candidate, Card, ParityCertificate
-from models.errors import DatasetRejected, ExportRefused
+from models.errors import ExportRefused
 from models.runtime import OnnxModel
 from models.training.calibrate import calibrated_loss, with_calibration
 from models.training.card import draft_card
@@ -21,12 +20,11 @@ from models.training.evaluate import candidate, conformal_interval, evaluate, se
 from models.training.export import export
 from models.training.options import TrainOptions
 from models.training.parity import certify
-from models.training.profile import Profile, profile_columns
 from models.training.progress import Event, Progress
 from models.training.recipes import build, plan_for
 from models.training.search import Found, Search, fit
 from models.training.table import Table
-from models.training.target import Target, read_target
+from models.training.understanding import understand
 
 _SEARCH_SHARE = 0.6  # of the time budget; the rest is for the refit, the certificate and the evaluation
 _CALIBRATION_FOLDS = 5
@@ -73,7 +71,7 @@ class _Run:
 
     def train(self) -> Trained:
         self.progress.stage("profile", "Looking at the columns", 0.0)
-        target, self.profile = _understood(self.table, self.options)
+        target, self.profile = understand(self.table, self.options)
         self.data = prepare(self.profile, target, self.options.seed)
         self.plan = plan_for(self.data, self.options.seed, self.options.threads)
         self._tell_profile()
@@ -168,16 +166,3 @@ class _Run:
             size_bytes=card.size_bytes,
         )
         return Trained(card, certified.content)
-
-
-def _understood(table: Table, options: TrainOptions) -> tuple[Target, Profile]:
-    """Read the target, leave out rows without one, and profile the other columns."""
-    unknown = [name for name in options.drop if name not in table.columns]
-    if unknown:
-        raise DatasetRejected(f"there is no column named {unknown[0]!r} to leave out")
-    target = read_target(table.columns, options.target, options.task)
-    features = {name: cells for name, cells in table.columns.items() if name != options.target}
-    if not target.kept.all():
-        rows = np.flatnonzero(target.kept).tolist()
-        features = {name: [cells[row] for row in rows] for name, cells in features.items()}
-    return target, profile_columns(features, options.drop)

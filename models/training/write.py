@@ -2,14 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from models.training.trainer import Trained
+if TYPE_CHECKING:
+    from models.training.trainer import Trained
 
 MODEL_FILE = "model.onnx"
 CARD_FILE = "card.json"
 
 
-def write(trained: Trained, folder: Path) -> None:
+def write(trained: "Trained", folder: Path) -> None:
     """Write `model.onnx` and `card.json`, replacing earlier ones only when both new ones are safely on disk."""
     folder.mkdir(parents=True, exist_ok=True)
     contents = {MODEL_FILE: trained.model, CARD_FILE: trained.card.model_dump_json(indent=2).encode() + b"\n"}
