@@ -1,11 +1,9 @@
 """`rowcast up`, `down`, `reset` and `worker`: the stack on this machine as a person handles it."""
 
 import os
-import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -15,9 +13,8 @@ from api._commands.errors import CliError
 from api._commands.steps import Steps
 from api._stack import control, site, state
 from api._stack.interrupts import interruptible
-from api._stack.settings import HOME_VARIABLE, REPOSITORY, Ports, Settings
+from api._stack.settings import REPOSITORY, Ports, Settings
 
-START_SECONDS = 180.0
 EXIT_INTERRUPTED = 130
 
 SitePort = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of site and API.", show_default="3000")]
@@ -119,32 +116,14 @@ def _up_here(settings: Settings, started: float, *, gallery: bool) -> int:
 def _up_detached(settings: Settings, started: float, *, gallery: bool) -> int:
     with Steps() as steps:
         site.build(settings, steps.say)
-        settings.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = settings.logs / "stack.log"
-        environ = {**os.environ, HOME_VARIABLE: str(settings.home), "PYTHONPATH": str(REPOSITORY)}
-        environ |= {Ports.variable(name): str(port) for name, port in asdict(settings.ports).items()}
-        with log.open("wb") as file:
-            command = [sys.executable, "-P", "-m", "api._stack.daemon"]
-            process = subprocess.Popen(
-                command, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not ((current := state.read(settings)) and current.is_ready):
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            if process.poll() is not None:
-                raise CliError(lines[-1].removeprefix("error: ") if lines else f"the stack ended at once (log: {log})")
-            if time.monotonic() > deadline:
-                process.terminate()
-                raise CliError(f"the stack was not ready within {START_SECONDS:.0f} s (log: {log})")
-            steps.say(lines[-1] if lines else "starting")
-            time.sleep(0.05)
+        control.start_detached(settings, steps.say)
     _welcome(settings, started, gallery=gallery)
     print("\n./rowcast down ends it, ./rowcast logs -f shows what it says.")
     return 0
 
 
 def _already_running(settings: Settings) -> int:
-    current = control.wait_until_ready(settings, START_SECONDS)
+    current = control.wait_until_ready(settings)
     if current is None:
         raise CliError("a stack is starting or stopping here and does not get on; ./rowcast down ends it")
     print("Rowcast is running already.\n")

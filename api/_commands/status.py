@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +29,7 @@ Lines = Annotated[int, typer.Option("--lines", "-n", min=0, help="How many lines
 def status(*, as_json: AsJson = False) -> int:
     """Show what runs here. Exit code 0 means that everything runs and answers."""
     settings = Settings.load()
-    current = state.read(settings) if state.is_running(settings) else None
+    current = state.read_running(settings)
     report = compose_report(settings, current)
     if as_json:
         print(json.dumps(report, indent=2))
@@ -113,7 +113,7 @@ def compose_report(settings: Settings, current: State | None) -> dict[str, Any]:
 def require_running() -> Settings:
     """Return the settings of the stack that runs here, with the ports it really uses."""
     settings = Settings.load()
-    current = state.read(settings) if state.is_running(settings) else None
+    current = state.read_running(settings)
     if current is None:
         raise CliError("Rowcast is not running here; start it with ./rowcast up")
     return Settings(home=settings.home, ports=Ports(**current.ports))
@@ -143,23 +143,23 @@ def _versions() -> dict[str, str]:
     from api._stack import tools
 
     servers = {
-        "postgres": [tools.postgres_install() / "bin" / "postgres", "--version"],
-        "redis": [tools.redis_server(), "--version"],
-        "node": [tools.node(), "--version"],
+        "postgres": tools.postgres_install() / "bin" / "postgres",
+        "redis": tools.redis_server(),
+        "node": tools.node(),
     }
     packages = ("fastapi", "onnxruntime", "procrastinate", "streamlit")
     lite = json.loads((REPOSITORY / "node_modules" / "@supabase" / "lite" / "package.json").read_text())
     return {
         "rowcast": VERSION,
         "python": sys.version.split()[0],
-        **{name: _ask_version(command) for name, command in servers.items()},
+        **{name: _ask_version(server) for name, server in servers.items()},
         "supabase_lite": lite["version"],
         **{name: version(name) for name in packages},
     }
 
 
-def _ask_version(command: Sequence[str | Path]) -> str:
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+def _ask_version(server: Path) -> str:
+    said = subprocess.run([server, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"\d+\.\d+(\.\d+)?", said)
     return found.group() if found else "unknown"
 

@@ -58,7 +58,8 @@ def prepare(settings: Settings, password: str) -> Cluster:
     cluster = find_cluster(settings)
     if not cluster.install.exists():
         _copy_install(cluster.install)
-        _open_up(fallback_folder(settings))
+        _open_up(cluster.install.parents[1])
+        fallback_folder(settings).chmod(0o755)
     if not (cluster.data / "PG_VERSION").exists():
         _initialise(cluster, settings, password)
     return cluster

@@ -62,6 +62,12 @@ def read(settings: Settings) -> State | None:
         return None
 
 
+def read_running(settings: Settings) -> State | None:
+    """Read the record of the run that is going on; None when nothing runs or nothing is recorded of it yet."""
+    current = read(settings) if is_running(settings) else None
+    return current if current is not None and current.supervisor.is_alive() else None
+
+
 def write(settings: Settings, state: State) -> None:
     """Replace the record as a whole."""
     draft = _path(settings).with_suffix(f".{os.getpid()}")
