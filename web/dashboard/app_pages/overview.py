@@ -1,0 +1,131 @@
+"""All models at a glance: how good, which version, since when."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+import api_client
+import charts
+import session
+from quality import TASKS, Score, ago, scores, short
+
+MANY = 12
+"""Above this many models the chart shows the best ones only."""
+
+
+def read_rows(models: list[api_client.Json]) -> list[dict[str, Any]]:
+    """Put one line together for each model."""
+    rows = []
+    for model in models:
+        champion = model["champion"]
+        score: Score | None = scores(champion["metrics"], champion["baseline"])[0] if champion else None
+        rows.append(
+            {
+                "slug": model["slug"],
+                "title": model["title"] or model["slug"],
+                "task": TASKS.get(model["task"], model["task"]),
+                "target": model["target"],
+                "score": f"{score.label} {short(score.value)}" if score else "no champion yet",
+                "baseline": short(score.baseline) if score else "–",
+                "error_removed": score.error_removed if score else None,
+                "version": champion["number"] if champion else None,
+                "rows": champion["rows"] if champion else None,
+                "updated": ago(champion["created_at"]) if champion else "–",
+                "visibility": model["visibility"],
+            }
+        )
+    return sorted(rows, key=lambda row: row["title"].casefold())
+
+
+def show_totals(rows: list[dict[str, Any]]) -> None:
+    """Say the few numbers that sum everything up."""
+    better = [row for row in rows if (row["error_removed"] or 0) > 0]
+    columns = st.columns(4)
+    columns[0].metric("Models", len(rows), border=True)
+    columns[1].metric(
+        "In service", sum(row["version"] is not None for row in rows), border=True, help="With a champion that answers"
+    )
+    columns[2].metric("Better than baseline", f"{len(better)} of {len(rows)}", border=True)
+    columns[3].metric("Rows learned from", f"{sum(row['rows'] or 0 for row in rows):,}", border=True)
+
+
+def show_table(rows: list[dict[str, Any]]) -> None:
+    """List the models; a row leads to its page."""
+    table = pd.DataFrame(rows)
+    column = st.column_config
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="models",
+        column_order=[
+            "title",
+            "task",
+            "target",
+            "error_removed",
+            "score",
+            "baseline",
+            "version",
+            "rows",
+            "updated",
+            "visibility",
+        ],
+        column_config={
+            "title": column.TextColumn("Model", pinned=True),
+            "task": "Task",
+            "target": "Predicts",
+            "error_removed": column.ProgressColumn(
+                "Error removed",
+                help="Share of the baseline's error that the model removes",
+                format="percent",
+                min_value=0,
+                max_value=1,
+            ),
+            "score": "Held-out score",
+            "baseline": "Baseline",
+            "version": column.NumberColumn("Version", format="v%d"),
+            "rows": column.NumberColumn("Rows", format="localized"),
+            "updated": "Updated",
+            "visibility": "Visibility",
+        },
+    )
+    if picked and picked.selection.rows:
+        st.switch_page("app_pages/model.py", query_params={"model": rows[picked.selection.rows[0]]["slug"]})
+
+
+def show_empty(is_signed_in: bool) -> None:  # noqa: FBT001  one caller, one meaning
+    """Say what to do when there is nothing to show."""
+    with st.container(border=True):
+        st.subheader("No models yet")
+        if is_signed_in:
+            st.write("Bring a CSV: Rowcast trains, certifies and serves a model of it.")
+            st.page_link("app_pages/train.py", label="Train the first model", icon=":material/model_training:")
+        else:
+            st.write("Nothing has been published here. Sign in to see models of your own and to train new ones.")
+            st.page_link("app_pages/account.py", label="Sign in", icon=":material/login:")
+
+
+token = session.token()
+st.title("Overview")
+with st.spinner("Reading the registry …", show_time=True):
+    found = read_rows(api_client.list_models(token))
+if not found:
+    show_empty(token is not None)
+else:
+    st.caption(
+        "Every model you may see, judged on rows it never saw in training."
+        + ("" if token else " Sign in to see your own, too.")
+    )
+    show_totals(found)
+    st.subheader("Models")
+    show_table(found)
+    judged = [row for row in found if row["error_removed"] is not None]
+    if judged:
+        st.subheader("Better than guessing, by how much")
+        st.caption(
+            "Share of the baseline's error that each champion removes. The baseline always says the most frequent answer, or the mean."
+        )
+        best = sorted(judged, key=lambda row: -row["error_removed"])[:MANY]
+        st.altair_chart(charts.error_removed(best), alt="Bar chart of error removed by model")

@@ -1,0 +1,158 @@
+"""Numbers to charts. Pure: data in, Altair chart out; colours come from the theme, so light and dark both fit."""
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from quality import LABELS, recipe_label
+
+ROW_HEIGHT = 30
+_QUANTILES = (0, 5, 25, 50, 75, 95, 100)
+_ACCENT = alt.value("#0f9d86")
+_QUIET = alt.value("#9aa3a6")
+
+
+def error_removed(rows: list[dict[str, Any]]) -> alt.LayerChart:
+    """Show for each model which share of the baseline's error it removes."""
+    data = pd.DataFrame(rows)
+    lowest = min(0.0, float(data["error_removed"].min()))
+    base = alt.Chart(data).encode(
+        y=alt.Y("title:N", sort="-x", title=None, axis=alt.Axis(labelLimit=240)),
+        x=alt.X(
+            "error_removed:Q", title=None, scale=alt.Scale(domain=[lowest, 1]), axis=alt.Axis(format="%", tickCount=5)
+        ),
+        tooltip=[
+            alt.Tooltip("title:N", title="Model"),
+            alt.Tooltip("error_removed:Q", title="Error removed", format=".1%"),
+        ],
+    )
+    bars = base.mark_bar(cornerRadiusEnd=4, height=16).encode(color=_ACCENT)
+    numbers = base.mark_text(align="left", dx=6).encode(text=alt.Text("error_removed:Q", format=".0%"), color=_QUIET)
+    return (bars + numbers).properties(height=alt.Step(ROW_HEIGHT))
+
+
+def leaderboard(candidates: list[dict[str, Any]], score_name: str) -> alt.LayerChart:
+    """Show every recipe that was tried at its best score; the chosen one and the baseline stand out."""
+    data = pd.DataFrame([{**each, "label": recipe_label(each["recipe"])} for each in candidates])
+    data["kind"] = [
+        "chosen" if row.chosen else "baseline" if row.recipe == "baseline" else "tried" for row in data.itertuples()
+    ]
+    colour = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=["chosen", "tried", "baseline"], range=["#0f9d86", "#7aa7c7", "#9aa3a6"]),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    base = alt.Chart(data).encode(
+        y=alt.Y("label:N", sort=alt.EncodingSortField("score", order="descending"), title=None),
+        x=alt.X(
+            "score:Q",
+            title=f"{LABELS.get(score_name, score_name)}, cross-validated",
+            scale=alt.Scale(zero=False, padding=16),
+        ),
+        tooltip=["label:N", alt.Tooltip("score:Q", format=".4f"), alt.Tooltip("seconds:Q", format=".1f"), "kind:N"],
+    )
+    return (base.mark_point(filled=True, size=110, opacity=0.9).encode(color=colour)).properties(
+        height=alt.Step(ROW_HEIGHT + 4)
+    ) + base.mark_text(align="left", dx=10).encode(text=alt.Text("score:Q", format=".3f"), color=_QUIET)
+
+
+def importance(rows: list[dict[str, Any]], count: int = 15) -> alt.LayerChart:
+    """Show how much the score suffers when one column is shuffled."""
+    data = pd.DataFrame(rows).nlargest(count, "mean")
+    data["low"], data["high"] = data["mean"] - data["deviation"], data["mean"] + data["deviation"]
+    base = alt.Chart(data).encode(y=alt.Y("feature:N", sort="-x", title=None, axis=alt.Axis(labelLimit=220)))
+    bars = base.mark_bar(cornerRadiusEnd=4, height=14).encode(
+        x=alt.X("mean:Q", title="Loss of score when shuffled"),
+        color=_ACCENT,
+        tooltip=["feature:N", alt.Tooltip("mean:Q", format=".4f"), alt.Tooltip("deviation:Q", format=".4f")],
+    )
+    return (bars + base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q", color=_QUIET)).properties(
+        height=alt.Step(ROW_HEIGHT - 4)
+    )
+
+
+def confusion(matrix: list[list[int]], classes: list[str]) -> alt.LayerChart:
+    """Show what held-out rows of each true class were taken for; shades are shares of the true class."""
+    cells = [
+        {"truth": classes[i], "predicted": classes[j], "rows": count, "share": count / max(sum(row), 1)}
+        for i, row in enumerate(matrix)
+        for j, count in enumerate(row)
+    ]
+    base = alt.Chart(pd.DataFrame(cells)).encode(
+        x=alt.X(
+            "predicted:N", sort=classes, title="Predicted", axis=alt.Axis(labelAngle=0, orient="top", labelLimit=120)
+        ),
+        y=alt.Y("truth:N", sort=classes, title="True", axis=alt.Axis(labelLimit=120)),
+        tooltip=["truth:N", "predicted:N", "rows:Q", alt.Tooltip("share:Q", format=".1%")],
+    )
+    shades = base.mark_rect(cornerRadius=3).encode(
+        color=alt.Color("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#0f9d8614", "#0f9d86"]))
+    )
+    dark = alt.value("white")
+    numbers = base.mark_text(fontSize=14, fontWeight=600).encode(
+        text="rows:Q", color=alt.condition("datum.share > 0.5", dark, _QUIET)
+    )
+    return (shades + numbers).properties(height=alt.Step(56))
+
+
+def reliability(bins: list[dict[str, Any]]) -> alt.LayerChart:
+    """Show how often what was predicted with a probability came true; the diagonal is perfect."""
+    unit = alt.Scale(domain=[0, 1])
+    line = (
+        alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
+        .mark_line(strokeDash=[4, 4])
+        .encode(x=alt.X("x:Q", scale=unit), y="y:Q", color=_QUIET)
+    )
+    points = (
+        alt.Chart(pd.DataFrame(bins))
+        .mark_line(point=alt.OverlayMarkDef(filled=True, size=70))
+        .encode(
+            x=alt.X("predicted:Q", title="Predicted probability", scale=unit, axis=alt.Axis(format="%")),
+            y=alt.Y("observed:Q", title="Came true", scale=unit, axis=alt.Axis(format="%")),
+            color=_ACCENT,
+            tooltip=[alt.Tooltip("predicted:Q", format=".1%"), alt.Tooltip("observed:Q", format=".1%"), "count:Q"],
+        )
+    )
+    return (line + points).properties(height=280)
+
+
+def residuals(quantiles: list[float]) -> alt.LayerChart:
+    """Show how far predictions of an amount were off: all rows, the middle 90 % and the middle half."""
+    at = dict(zip(_QUANTILES, quantiles, strict=True))
+    spans = pd.DataFrame(
+        [
+            {"span": "All rows", "from": at[0], "to": at[100]},
+            {"span": "Middle 90 %", "from": at[5], "to": at[95]},
+            {"span": "Middle half", "from": at[25], "to": at[75]},
+        ]
+    )
+    bars = (
+        alt.Chart(spans)
+        .mark_bar(cornerRadius=4, height=18)
+        .encode(
+            y=alt.Y("span:N", sort=["All rows", "Middle 90 %", "Middle half"], title=None),
+            x=alt.X("from:Q", title="True value minus prediction"),
+            x2="to:Q",
+            opacity=alt.Opacity(
+                "span:N", scale=alt.Scale(domain=list(spans["span"]), range=[0.3, 0.6, 1]), legend=None
+            ),
+            color=_ACCENT,
+            tooltip=["span:N", alt.Tooltip("from:Q", format=",.3g"), alt.Tooltip("to:Q", format=",.3g")],
+        )
+    )
+    zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(strokeDash=[4, 4]).encode(x="x:Q", color=_QUIET)
+    return (bars + zero).properties(height=alt.Step(ROW_HEIGHT + 6))
+
+
+def trials(events: list[dict[str, Any]]) -> alt.LayerChart:
+    """Show each trial of a search as it came in, and the best so far."""
+    data = pd.DataFrame([{**each, "label": recipe_label(str(each.get("recipe", "")))} for each in events])
+    base = alt.Chart(data).encode(x=alt.X("trial:Q", title="Trial", axis=alt.Axis(tickMinStep=1, format="d")))
+    points = base.mark_point(filled=True, size=60, opacity=0.75).encode(
+        y=alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False, padding=12)),
+        color=alt.Color("label:N", legend=alt.Legend(title=None, orient="top")),
+        tooltip=["trial:Q", "label:N", alt.Tooltip("score:Q", format=".4f")],
+    )
+    best = base.mark_line(interpolate="step-after", strokeWidth=2).encode(y="best:Q", color=_ACCENT)
+    return (best + points).properties(height=260)

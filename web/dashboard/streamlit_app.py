@@ -1,0 +1,42 @@
+"""The analysts' dashboard: navigation, who is signed in, and one way to say that something went wrong.
+
+The pages are in `app_pages`, the calls in `api_client`.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+import session
+from api_client import CallFailed, ServiceUnreachable, SignInNeeded
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="Rowcast", page_icon=str(HERE / "icon.svg"), layout="wide")
+st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "icon.svg"))
+
+account = session.current()
+pages = [
+    st.Page("app_pages/overview.py", title="Overview", icon=":material/space_dashboard:", default=True),
+    st.Page("app_pages/model.py", title="Model", icon=":material/deployed_code:", url_path="model"),
+    st.Page("app_pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
+    st.Page(
+        "app_pages/account.py",
+        title=account.email if account else "Sign in",
+        icon=":material/account_circle:" if account else ":material/login:",
+        url_path="account",
+    ),
+]
+page = st.navigation(pages)
+session.write_cookie()
+
+try:
+    page.run()
+except ServiceUnreachable as error:
+    st.error(f"**Rowcast cannot be reached at the moment.** {error}", icon=":material/cloud_off:")
+    st.button("Try again", icon=":material/refresh:")
+except SignInNeeded:
+    st.warning("**Your session has ended.** Sign in again to go on.", icon=":material/lock:")
+    st.page_link("app_pages/account.py", label="Sign in", icon=":material/login:")
+except CallFailed as error:
+    st.error(str(error), icon=":material/error:")
