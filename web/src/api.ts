@@ -1,6 +1,8 @@
 /** The only file that fetches. Every failure leaves it as one `Problem`, whatever went wrong on the way. */
 
-import type { Card, FieldNote, Model, PredictAnswer, Row, Version } from "./types";
+import createClient from "openapi-fetch";
+import type { paths } from "./api-types";
+import type { Answer, Card, FieldNote, Model, ProblemBody, Row, Version } from "./types";
 
 const TIMEOUT_MS = 20_000;
 
@@ -22,16 +24,10 @@ export class Problem extends Error {
     this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
   }
 
-  /** True when asking again later may work without changing anything. */
-  get isPassing(): boolean {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+  /** Whatever was thrown, as a problem. */
+  static from(error: unknown): Problem {
+    return error instanceof Problem ? error : new Problem(String(error), { status: 0, code: "site" });
   }
-}
-
-export interface Timed<T> {
-  body: T;
-  /** From sending to the last byte, as the visitor felt it. */
-  elapsedMs: number;
 }
 
 /** A model's name with the version to ask: `penguins`, `penguins@challenger`, `penguins@3`. */
@@ -40,106 +36,69 @@ export interface ModelRef {
   version: string | null;
 }
 
-export async function listModels(signal?: AbortSignal): Promise<Model[]> {
-  const { body } = await request<{ models: Model[] }>("/api/models", { signal });
-  return body.models;
+const client = createClient<paths>({ baseUrl: location.origin, fetch: fetchInTime });
+
+export async function listModels(signal: AbortSignal): Promise<Model[]> {
+  return read(await client.GET("/api/models", { signal })).models;
 }
 
-export async function getModel(slug: string, signal?: AbortSignal): Promise<Model> {
-  const { body } = await request<Model | { model: Model }>(`/api/models/${encodeURIComponent(slug)}`, { signal });
-  return "model" in body ? body.model : body;
+export async function getModel(slug: string, signal: AbortSignal): Promise<Model> {
+  return read(await client.GET("/api/models/{slug}", { params: { path: { slug } }, signal }));
 }
 
-export async function getCard(ref: ModelRef, signal?: AbortSignal): Promise<Card> {
-  const query = ref.version ? `?version=${encodeURIComponent(ref.version)}` : "";
-  const { body } = await request<Card>(`/api/models/${encodeURIComponent(ref.slug)}/card${query}`, { signal });
-  return body;
+export async function getCard({ slug, version }: ModelRef, signal: AbortSignal): Promise<Card> {
+  const params = { path: { slug }, query: version ? { version } : {} };
+  return read(await client.GET("/api/models/{slug}/card", { params, signal }));
 }
 
-export async function listVersions(slug: string, signal?: AbortSignal): Promise<Version[]> {
-  const { body } = await request<{ versions: Version[] }>(`/api/models/${encodeURIComponent(slug)}/versions`, {
-    signal,
-  });
-  return body.versions;
+export async function listVersions(slug: string, signal: AbortSignal): Promise<Version[]> {
+  return read(await client.GET("/api/models/{slug}/versions", { params: { path: { slug } }, signal })).versions;
 }
 
-export async function predictRow(ref: ModelRef, row: Row, signal?: AbortSignal): Promise<Timed<PredictAnswer>> {
-  return request<PredictAnswer>(predictPath(ref), { signal, json: { rows: [row] } });
-}
-
-export async function predictRows(ref: ModelRef, rows: Row[], signal?: AbortSignal): Promise<PredictAnswer> {
-  const { body } = await request<PredictAnswer>(predictPath(ref), { signal, json: { rows } });
-  return body;
+export async function predict(ref: ModelRef, rows: Row[], signal: AbortSignal): Promise<Answer> {
+  const params = { path: { model: reference(ref) } };
+  return read(await client.POST("/api/predict/{model}", { params, body: { rows }, signal })) as Answer;
 }
 
 export function predictPath(ref: ModelRef): string {
-  const version = ref.version ? `@${encodeURIComponent(ref.version)}` : "";
-  return `/api/predict/${encodeURIComponent(ref.slug)}${version}`;
+  return `/api/predict/${encodeURIComponent(ref.slug)}${ref.version ? `@${encodeURIComponent(ref.version)}` : ""}`;
 }
 
-export function artifactPath(ref: ModelRef): string {
-  const query = ref.version ? `?version=${encodeURIComponent(ref.version)}` : "";
-  return `/api/models/${encodeURIComponent(ref.slug)}/artifact${query}`;
+export function artifactPath({ slug, version }: ModelRef): string {
+  const query = version ? `?version=${encodeURIComponent(version)}` : "";
+  return `/api/models/${encodeURIComponent(slug)}/artifact${query}`;
 }
 
-interface Options {
-  signal?: AbortSignal | undefined;
-  json?: unknown;
+function reference({ slug, version }: ModelRef): string {
+  return version ? `${slug}@${version}` : slug;
 }
 
-async function request<T>(path: string, { signal, json }: Options): Promise<Timed<T>> {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const started = performance.now();
-  let response: Response;
-  let text: string;
+/** Fetch with a deadline; a call that its own caller gave up ends as that, every other silence as a problem. */
+async function fetchInTime(request: Request): Promise<Response> {
+  const deadline = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    response = await fetch(path, {
-      method: json === undefined ? "GET" : "POST",
-      headers: json === undefined ? { accept: "application/json" } : { "content-type": "application/json" },
-      body: json === undefined ? null : JSON.stringify(json),
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-    });
-    text = await response.text();
+    return await fetch(request, { signal: AbortSignal.any([request.signal, deadline]) });
   } catch (error) {
-    if (signal?.aborted) throw error;
-    throw unreachable(timeout.aborted);
-  }
-  const body = parse(text);
-  if (!response.ok) throw problemFrom(response, body);
-  if (body === undefined) throw new Problem("The answer was not JSON.", { status: 502, code: "bad_answer" });
-  return { body: body as T, elapsedMs: performance.now() - started };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    if (request.signal.aborted) throw error;
+    throw silence(deadline.aborted);
   }
 }
 
-function unreachable(timedOut: boolean): Problem {
+function silence(timedOut: boolean): Problem {
   if (!navigator.onLine) return new Problem("You are offline.", { status: 0, code: "offline" });
   if (timedOut) return new Problem("The server took too long to answer.", { status: 0, code: "timeout" });
   return new Problem("The server cannot be reached.", { status: 0, code: "unreachable" });
 }
 
-function problemFrom(response: Response, body: unknown): Problem {
-  const facts = (typeof body === "object" && body !== null ? body : {}) as {
-    detail?: unknown;
-    title?: unknown;
-    code?: unknown;
-    errors?: FieldNote[];
-  };
+/** The body of a good answer; a `Problem` is thrown for any other. */
+function read<T>({ data, error, response }: { data?: T; error?: unknown; response: Response }): T {
+  if (data !== undefined && response.ok) return data;
+  const body = (typeof error === "object" && error !== null ? error : {}) as Partial<ProblemBody>;
   const retryAfter = Number(response.headers.get("retry-after"));
-  return new Problem(text(facts.detail) ?? text(facts.title) ?? `The server answered ${response.status}.`, {
+  throw new Problem(body.detail || body.title || `The server answered with status ${response.status}.`, {
     status: response.status,
-    code: text(facts.code) ?? `http_${response.status}`,
-    errors: Array.isArray(facts.errors) ? facts.errors : [],
+    code: body.code ?? `http_${response.status}`,
+    errors: body.errors ?? [],
     retryAfterSeconds: retryAfter > 0 ? retryAfter : null,
   });
-}
-
-function text(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
 }

@@ -18,8 +18,8 @@ export interface Live<I> {
 
 export interface LiveHandlers<I, O> {
   send: (input: I, signal: AbortSignal) => Promise<O>;
-  onAnswer: (answer: O, input: I) => void;
-  onError: (error: unknown, input: I) => void;
+  onAnswer: (answer: O, tookMs: number) => void;
+  onError: (error: unknown) => void;
 }
 
 /** Start answering inputs given to `ask`; `stop` ends it and drops what is under way. */
@@ -53,9 +53,9 @@ export function startLive<I, O>({ send, onAnswer, onError }: LiveHandlers<I, O>)
     lastSentAt = mine.startedAt;
     try {
       const answer = await send(input, mine.controller.signal);
-      if (flight === mine) onAnswer(answer, input);
+      if (flight === mine) onAnswer(answer, performance.now() - mine.startedAt);
     } catch (error) {
-      if (flight === mine) onError(error, input);
+      if (flight === mine) onError(error);
     } finally {
       if (flight === mine) {
         flight = null;

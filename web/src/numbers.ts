@@ -41,12 +41,15 @@ export function inputText(value: number): string {
 }
 
 const grouped = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+/** Four digits stay together, so that a year reads as a year. */
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0, useGrouping: "min2" });
 
 /** A number to read: four significant digits, no digit of an integer part lost. */
 export function formatNumber(value: number): string {
   if (Math.abs(value) >= 1000) return whole.format(value);
-  return Math.abs(value) > 0 && Math.abs(value) < 1e-4 ? value.toExponential(1) : grouped.format(value);
+  return Math.abs(value) > 0 && Math.abs(value) < 1e-4
+    ? value.toExponential(1).replace(".0e", "e")
+    : grouped.format(value);
 }
 
 export function formatPercent(share: number): string {
@@ -86,6 +89,10 @@ export function formatDate(at: string): string {
   return new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
 }
 
+export function formatCount(count: number): string {
+  return count.toLocaleString("en");
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${whole.format(count)} ${count === 1 ? one : many}`;
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }

@@ -26,7 +26,7 @@ export function load<T>(fetcher: (signal: AbortSignal) => Promise<T>, known: T |
       problem = null;
     } catch (error) {
       if (signal.aborted) return;
-      problem = error instanceof Problem ? error : new Problem(String(error), { status: 500, code: "site" });
+      problem = Problem.from(error);
     }
   }
 

@@ -1,6 +1,6 @@
 /** Predict a whole table, a few hundred rows at a time; rows that cannot be used do not stop the others. */
 
-import { type ModelRef, Problem, predictRows } from "../api";
+import { type ModelRef, Problem, predict } from "../api";
 import type { Card } from "../types";
 import { faultsByRow, type Outcome, type Table, toRow } from "./table";
 
@@ -35,7 +35,7 @@ export function startBatch(ref: ModelRef, card: Card, table: Table): Batch {
       }
     } catch (error) {
       if (controller.signal.aborted) return;
-      problem = error instanceof Problem ? error : new Problem(String(error), { status: 500, code: "site" });
+      problem = Problem.from(error);
     } finally {
       running = false;
     }
@@ -47,7 +47,7 @@ export function startBatch(ref: ModelRef, card: Card, table: Table): Batch {
     let open = chunk;
     while (open.length > 0) {
       try {
-        const answer = await predictRows(
+        const answer = await predict(
           ref,
           open.map((index) => toRow(table, index, card)),
           controller.signal,

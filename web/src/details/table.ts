@@ -2,6 +2,7 @@
 
 import Papa from "papaparse";
 import { isNumeric } from "../inputs";
+import { formatCount } from "../numbers";
 import type { Card, FieldNote, Prediction, Row } from "../types";
 
 export const MAX_BYTES = 20 * 1024 ** 2;
@@ -44,7 +45,7 @@ export function readTable(text: string, card: Card): Table {
   const [header, ...rows] = parsed.data.map((cells) => cells.map((cell) => cell.trim()));
   if (!header || rows.length === 0) throw new TableRefused("The file holds no rows below its header.");
   if (rows.length > MAX_ROWS) {
-    throw new TableRefused(`${rows.length.toLocaleString("en")} rows are too many here; the limit is 50,000.`);
+    throw new TableRefused(`${formatCount(rows.length)} rows are too many here; the limit is 50,000.`);
   }
   const twice = header.find((name, index) => header.indexOf(name) !== index);
   if (twice !== undefined) throw new TableRefused(`The column “${twice}” appears twice.`);

@@ -1,9 +1,9 @@
 /** One visitor trying one model: the row as edited, and the newest answer to it. */
 
-import { type ModelRef, Problem, predictRow } from "../api";
+import { type ModelRef, Problem, predict } from "../api";
 import { defaultRow, notesByFeature } from "../inputs";
 import { startLive } from "../live";
-import type { Card, PredictAnswer, Prediction, Row, Value } from "../types";
+import type { Answer, Card, Prediction, Row, Value } from "../types";
 
 const MIN_RETRY_SECONDS = 2;
 
@@ -11,7 +11,7 @@ export interface Trial {
   readonly row: Row;
   /** How often the row was replaced as a whole. */
   readonly epoch: number;
-  readonly answer: PredictAnswer | null;
+  readonly answer: Answer | null;
   readonly prediction: Prediction | null;
   /** What failed as a whole; faults of single fields are in `faults`. */
   readonly problem: Problem | null;
@@ -30,24 +30,24 @@ export interface Trial {
 export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial {
   let row = $state<Row>(first ?? defaultRow(card));
   let epoch = $state(0);
-  let answer = $state.raw<PredictAnswer | null>(null);
+  let answer = $state.raw<Answer | null>(null);
   let problem = $state.raw<Problem | null>(null);
   let elapsedMs = $state<number | null>(null);
   let faults = $state.raw(new Map<string, string>());
   let remarks = $state.raw(new Map<string, string>());
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
 
-  const live = startLive<Row, Awaited<ReturnType<typeof predictRow>>>({
-    send: (input, signal) => predictRow(ref, input, signal),
-    onAnswer(timed) {
-      answer = timed.body;
-      elapsedMs = timed.elapsedMs;
+  const live = startLive<Row, Answer>({
+    send: (input, signal) => predict(ref, [input], signal),
+    onAnswer(newest, tookMs) {
+      answer = newest;
+      elapsedMs = tookMs;
       problem = null;
       faults = new Map();
-      remarks = notesByFeature(timed.body.warnings);
+      remarks = notesByFeature(newest.warnings);
     },
     onError(error) {
-      const failure = error instanceof Problem ? error : new Problem(String(error), { status: 500, code: "site" });
+      const failure = Problem.from(error);
       faults = notesByFeature(failure.errors);
       problem = faults.size > 0 && faults.size === failure.errors.length ? null : failure;
       if (failure.retryAfterSeconds !== null) {
