@@ -75,14 +75,7 @@ def draft_card(
         parameters={},
         evaluation=_UNKNOWN_EVALUATION,
         parity=_NO_PARITY,
-        dataset=DatasetNote(
-            name=table.name,
-            sha256=table.sha256,
-            rows=table.rows,
-            columns=len(table.columns),
-            source=options.source,
-            licence=options.licence,
-        ),
+        dataset=_note(table, options),
         warnings=[],
         digest=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
@@ -90,6 +83,17 @@ def draft_card(
         seed=options.seed,
         training_seconds=0.0,
         trained_at=datetime.now(UTC),
+    )
+
+
+def _note(table: Table, options: TrainOptions) -> DatasetNote:
+    return DatasetNote(
+        name=table.name,
+        sha256=table.sha256,
+        rows=table.rows,
+        columns=len(table.columns),
+        source=options.source,
+        licence=options.licence,
     )
 
 

@@ -23,6 +23,7 @@ FORBIDDEN = {
     "api._lib": ["api._jobs", "api._stack", "api._commands", "api._cli", "models.training", *_EVERYWHERE_BELOW_ROUTERS],
     "api._jobs": ["api._stack", "api._commands", "api._cli", *_EVERYWHERE_BELOW_ROUTERS],
     "api._stack": ["api._jobs", "api._cli", "models.training", *_EVERYWHERE_BELOW_ROUTERS],
+    "api._cli": _EVERYWHERE_BELOW_ROUTERS,
     "api._commands": ["api._jobs", "api._cli", *_EVERYWHERE_BELOW_ROUTERS],
     "web.dashboard": ["api", "models"],
 }

@@ -50,46 +50,36 @@ def show_totals(rows: list[dict[str, Any]]) -> None:
     columns[3].metric("Rows learned from", f"{sum(row['rows'] or 0 for row in rows):,}", border=True)
 
 
+COLUMNS = {
+    "title": st.column_config.TextColumn("Model", pinned=True),
+    "task": "Task",
+    "target": "Predicts",
+    "error_removed": st.column_config.ProgressColumn(
+        "Error removed",
+        help="Share of the baseline's error that the model removes",
+        format="percent",
+        min_value=0,
+        max_value=1,
+    ),
+    "score": "Held-out score",
+    "baseline": "Baseline",
+    "version": st.column_config.NumberColumn("Version", format="v%d"),
+    "rows": st.column_config.NumberColumn("Rows", format="localized"),
+    "updated": "Updated",
+    "visibility": "Visibility",
+}
+
+
 def show_table(rows: list[dict[str, Any]]) -> None:
     """List the models; a row leads to its page."""
-    table = pd.DataFrame(rows)
-    column = st.column_config
     picked = st.dataframe(
-        table,
+        pd.DataFrame(rows),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
         key="models",
-        column_order=[
-            "title",
-            "task",
-            "target",
-            "error_removed",
-            "score",
-            "baseline",
-            "version",
-            "rows",
-            "updated",
-            "visibility",
-        ],
-        column_config={
-            "title": column.TextColumn("Model", pinned=True),
-            "task": "Task",
-            "target": "Predicts",
-            "error_removed": column.ProgressColumn(
-                "Error removed",
-                help="Share of the baseline's error that the model removes",
-                format="percent",
-                min_value=0,
-                max_value=1,
-            ),
-            "score": "Held-out score",
-            "baseline": "Baseline",
-            "version": column.NumberColumn("Version", format="v%d"),
-            "rows": column.NumberColumn("Rows", format="localized"),
-            "updated": "Updated",
-            "visibility": "Visibility",
-        },
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
     )
     if picked and picked.selection.rows:
         st.switch_page("app_pages/model.py", query_params={"model": rows[picked.selection.rows[0]]["slug"]})
