@@ -33,6 +33,7 @@ def example_row(card: "Card") -> str:
 
 
 def _score(metric: "Metric", baseline: "Metric | None") -> str:
-    mark = "*" if metric.primary else " "
-    against = "" if baseline is None else f"   baseline {baseline.value:.4g}"
-    return f"{mark} {metric.name:<12}{metric.value:.4g}   95 % between {metric.low:.4g} and {metric.high:.4g}{against}"
+    value, interval = f"{metric.value:.4g}", f"95 % interval {metric.low:.4g} to {metric.high:.4g}"
+    against = "" if baseline is None else f"baseline {baseline.value:.4g}"
+    optimised = "  (what the search optimised)" if metric.primary else ""
+    return f"  {metric.name:<11} {value:<10} {interval:<38} {against}{optimised}".rstrip()

@@ -25,7 +25,7 @@ def run_list(*, as_json: AsJson = False) -> None:
     """List training runs, newest first."""
     with Client() as client:
         runs = client.call("GET", "/api/runs")["runs"]
-    columns = {"run": "id", "model": "model_slug", "target": "target", "status": "status"}
+    columns = {"run": "id", "model": "model", "target": "target", "status": "status"}
     columns |= {"created": "created_at", "reason": "reason"}
     show_list(
         runs, columns, as_json=as_json, empty="No runs yet. Start one with ./rowcast train FILE.csv --target COLUMN"
@@ -36,7 +36,7 @@ def run_follow(run_id: RunId, *, as_json: AsJson = False) -> None:
     """Watch a run until it ends. Ctrl-C stops watching, not the run."""
     with Client() as client:
         run = watch(client, run_id)
-    print(json.dumps(run, indent=2) if as_json else f"{run['model_slug']}: the run {run['status']}")
+    print(json.dumps(run, indent=2) if as_json else f"{run['model']} version {run['version']} is certified")
 
 
 def run_cancel(run_id: RunId) -> None:

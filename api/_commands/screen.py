@@ -36,18 +36,16 @@ class RunScreen:
             self._progress.stop()
 
     def show(self, event: Mapping[str, Any]) -> None:
-        """Draw one event. Unknown kinds are drawn by their message, so that an older command line can watch a newer server."""
-        message = str(event.get("message") or event.get("stage") or event.get("kind") or "")
+        """Draw one event. Unknown kinds are drawn by their message, so an older command line can watch a newer server."""
+        message = str(event.get("message") or event["kind"])
         best = event.get("best")
-        better = isinstance(best, int | float) and math.isfinite(best) and best != self._best
-        if better:
+        is_better = isinstance(best, int | float) and math.isfinite(best) and best != self._best
+        if is_better:
             self._best = best
         if self._progress is not None and self._task is not None:
             self._redraw(self._progress, self._task, message, event)
-        elif message != self._said and (event.get("kind") != "trial" or better):
-            self._console.print(
-                f"{message}{self._best_text()}" if event.get("kind") == "trial" else message, markup=False
-            )
+        elif message != self._said and (is_better or event["kind"] != "trial"):
+            self._console.print(f"{message}, the best so far" if is_better else message, markup=False)
         self._said = message
 
     def _redraw(self, progress: "Progress", task: "TaskID", message: str, event: Mapping[str, Any]) -> None:
@@ -57,12 +55,9 @@ class RunScreen:
             task,
             description=message,
             completed=share if isinstance(share, int | float) else None,
-            best=self._best_text(),
+            best="" if self._best is None else f"best {self._best:.4g}",
             left=f"{left:.0f} s left" if isinstance(left, int | float) and left > 0 else "",
         )
-
-    def _best_text(self) -> str:
-        return "" if self._best is None else f"best {self._best:.4g}"
 
 
 def _bar(console: "Console") -> "Progress":

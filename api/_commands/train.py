@@ -62,7 +62,7 @@ def train(
     """Train a model from a CSV, with a certificate that what is served answers as what was trained."""
     if out is not None and not offline:
         raise CliError("--out belongs to --offline; a run on the server keeps its model in the registry")
-    from models.training import TrainOptions, check, read_table
+    from models.training import TrainOptions, read_table, understand
 
     options = TrainOptions(
         target=target,
@@ -74,7 +74,7 @@ def train(
         drop=tuple(drop or ()),
     )
     table = read_table(file)
-    check(table, options)
+    understand(table, options)
     if offline:
         _train_here(table, options, out or Path(options.name), as_json=as_json)
     else:
@@ -106,7 +106,11 @@ def _train_here(table: "Table", options: "TrainOptions", folder: Path, *, as_jso
         print(card.model_dump_json(indent=2))
         return
     predict = f"./rowcast predict --offline {shlex.quote(str(folder))} --row {result.example_row(card)}"
-    print(result.text(card, heading=f"{card.name}: {folder}/model.onnx and card.json", next_steps=[predict]))
+    print(
+        result.text(
+            card, heading=f"{card.name} is certified: {folder}/model.onnx and {folder}/card.json", next_steps=[predict]
+        )
+    )
 
 
 def _train_there(file: Path, options: "TrainOptions", *, public: bool, wait: bool, as_json: bool) -> None:
@@ -143,9 +147,7 @@ def _order(dataset_id: str, options: "TrainOptions", *, public: bool) -> dict[st
 def _show_version(client: Client, run: dict[str, Any], *, as_json: bool) -> None:
     from models.contract import Card
 
-    slug = run["model_slug"]
-    versions = client.call("GET", f"/api/models/{slug}/versions")["versions"]
-    number = next(each["number"] for each in versions if each["id"] == run["version_id"])
+    slug, number = run["model"], run["version"]
     champion = client.call("GET", f"/api/models/{slug}")["champion"]
     card = client.call("GET", f"/api/models/{slug}/card", params={"version": number})
     if as_json:
@@ -161,6 +163,6 @@ def _show_version(client: Client, run: dict[str, Any], *, as_json: bool) -> None
     steps = [
         f"./rowcast predict {name} --row {row}",
         f"curl {url}/api/predict/{name} -H 'content-type: application/json' -d {row}",
-        f"{url}/models/{slug}",
+        f"{url}/models/{name}",
     ]
     print(result.text(Card.model_validate(card), heading=heading, next_steps=steps))

@@ -22,7 +22,7 @@ CASES = {
     "wrong encoding": (HEADER.encode() + random.Random(1).randbytes(4000).replace(b"\0", b"\x81"), "UTF-8"),
     "NULs": (f"{HEADER}{GOOD}91,r\0d,yes\n".encode(), "NUL"),
     "too few rows": (f"{HEADER}20,red,yes\n21,blue,no\n22,red,yes\n23,blue,no\n".encode(), "add rows"),
-    "ragged": (f"{HEADER}{GOOD}91,red,yes,yes\n".encode(), "4 cells under 3 column names"),
+    "ragged": (f"{HEADER}{GOOD}91,red,yes,yes\n".encode(), "4 cells on line 72"),
 }
 
 
