@@ -14,7 +14,7 @@ from procrastinate.schema import SchemaManager
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from api._jobs.errors import RunPostponed
+from api._jobs.errors import RunInterrupted, RunPostponed
 from api._lib.settings import settings
 
 SCHEMA = "procrastinate"
@@ -30,8 +30,8 @@ class TryAgain(BaseRetryStrategy):
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        """Say when to try again."""
-        if not isinstance(exception, Exception):
+        """Say when."""
+        if isinstance(exception, RunInterrupted):
             return RetryDecision()
         is_known = isinstance(exception, RunPostponed)
         wait = RETRY_AFTER[min(job.attempts, len(RETRY_AFTER) - 1) if is_known else -1]

@@ -9,6 +9,8 @@ import hashlib
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +19,11 @@ from uuid import UUID
 
 import orjson
 import psycopg
+from procrastinate import JobContext
 
 from api._jobs.errors import RunInterrupted, RunLost, RunPostponed, RunRejected
 from api._jobs.queue import TRAINING_QUEUE, TryAgain, app
-from api._jobs.run_record import MAX_ATTEMPTS, Event, RunRecord
+from api._jobs.run_record import MAX_ATTEMPTS, Event, RunRecord, Version
 from api._jobs.storage import Storage
 from api._jobs.trainer import ENDED, Order
 from api._jobs.trainer_process import TrainerProcess
@@ -30,26 +33,17 @@ WRITE_EVERY_SECONDS = 0.5
 BEAT_EVERY_SECONDS = 2.0
 """How often a run without news shows that it lives, and looks whether it was cancelled."""
 
-DATABASE_PATIENCE_SECONDS = 30.0
-"""How long a training goes on while the database does not take its events."""
+PATIENCE_SECONDS = 30.0
+"""How long a training goes on, and a version waits, while database or Storage are away."""
 
 TRAINING_SHARE = 0.95
 """Share of the progress that is the trainer's; the rest is publishing."""
 
 
-@app.task(name="train", queue=TRAINING_QUEUE, retry=TryAgain())
-async def train(run_id: str) -> None:
-    """Carry out one run. Cancelled by the worker when it stops: then the run goes back into the queue."""
-    stop = threading.Event()
-    work = asyncio.create_task(asyncio.to_thread(carry_out, UUID(run_id), stop))
-    try:
-        await asyncio.shield(work)
-    except asyncio.CancelledError:
-        stop.set()
-        try:
-            await work
-        except RunInterrupted:
-            raise asyncio.CancelledError from None
+@app.task(name="train", queue=TRAINING_QUEUE, retry=TryAgain(), pass_context=True)
+async def train(context: JobContext, run_id: str) -> None:
+    """Carry out one run; the worker's `stop` in the context interrupts it."""
+    await asyncio.to_thread(carry_out, UUID(run_id), context.additional_context["stop"])
 
 
 def carry_out(run_id: UUID, stop: threading.Event) -> None:
@@ -184,12 +178,10 @@ class _Attempt:
         try:
             self._write()
         except psycopg.OperationalError:
-            if since > DATABASE_PATIENCE_SECONDS:
+            if since > PATIENCE_SECONDS:
                 raise
-            try:
+            with suppress(psycopg.OperationalError):
                 self.record.reconnect()
-            except psycopg.OperationalError:
-                time.sleep(WRITE_EVERY_SECONDS)
 
     def _tell(self, kind: str, data: dict[str, Any]) -> None:
         self.pending.append(Event(kind, {**data, "progress": round(self.progress, 4)}, datetime.now(UTC)))
@@ -204,16 +196,29 @@ class _Attempt:
         model, card_file = self.folder / "model.onnx", self.folder / "card.json"
         card = orjson.loads(card_file.read_bytes())
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
+
+        def register() -> Version:
+            with self.record.digest_lock(digest):
+                self.storage.put_artefacts(digest, {"model.onnx": model, "card.json": card_file})
+                return self.record.register(digest, card, model.stat().st_size)
+
         # Noted before anything is uploaded: whoever finds the run after a crash knows what to take away.
         self._tell("stage", {"stage": "publish", "message": "Publishing the version", "digest": digest})
-        self._write()
-        self.record.note_table(card["dataset"]["rows"], card["dataset"]["columns"])
-        with self.record.digest_lock(digest):
-            self.storage.put_artefacts(digest, {"model.onnx": model, "card.json": card_file})
-            version = self.record.register(digest, card, model.stat().st_size)
-        log.info(
-            "run succeeded",
-            run_id=str(self.record.run_id),
-            model=self.record.facts["model_slug"],
-            version=version.number,
-        )
+        self._patiently(self._write)
+        self._patiently(lambda: self.record.note_table(card["dataset"]["rows"], card["dataset"]["columns"]))
+        version = self._patiently(register)
+        facts = {"model": self.record.facts["model_slug"], "version": version.number}
+        log.info("run succeeded", run_id=str(self.record.run_id), **facts)
+
+    def _patiently[T](self, step: Callable[[], T]) -> T:
+        """Repeat a step over a short outage: a finished training is worth waiting for."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return step()
+            except (psycopg.OperationalError, RunPostponed) as error:
+                if time.monotonic() >= give_up_at or self.stop.wait(1.0):
+                    raise
+                if isinstance(error, psycopg.OperationalError):
+                    with suppress(psycopg.OperationalError):
+                        self.record.reconnect()

@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 
 import psycopg
@@ -24,9 +25,6 @@ from api._lib.settings import settings
 
 HEARTBEAT_SECONDS = 5.0
 STALLED_AFTER_SECONDS = 15.0
-GRACE_SECONDS = 1.0
-"""How long a run that is almost done may take after the worker was told to stop."""
-
 RECONNECT_SECONDS = 3.0
 _OUTAGE = (ConnectorException, psycopg.OperationalError, PoolTimeout, OSError)
 
@@ -53,52 +51,53 @@ async def work(*, is_draining: bool, concurrency: int, stop: asyncio.Event) -> N
 
 
 async def _serve(*, is_draining: bool, concurrency: int, stop: asyncio.Event) -> None:
-    async with await psycopg.AsyncConnection.connect(
-        settings().database_url, autocommit=True, connect_timeout=5
-    ) as own:
-        if await queue.install(own):
+    async with await psycopg.AsyncConnection.connect(settings().database_url, connect_timeout=5) as connection:
+        if await queue.install(connection):
             log.info("queue installed")
-        async with queue.app.open_async():
-            await _recover(own)
-            worker = asyncio.create_task(
-                queue.app.run_worker_async(
-                    queues=[queue.TRAINING_QUEUE],
-                    concurrency=concurrency,
-                    wait=not is_draining,
-                    delete_jobs="successful",
-                    install_signal_handlers=False,
-                    shutdown_graceful_timeout=GRACE_SECONDS,
-                    update_heartbeat_interval=HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=STALLED_AFTER_SECONDS,
-                )
+    stop_runs = threading.Event()
+    async with queue.app.open_async():
+        await _recover()
+        worker = asyncio.create_task(
+            queue.app.run_worker_async(
+                queues=[queue.TRAINING_QUEUE],
+                concurrency=concurrency,
+                wait=not is_draining,
+                delete_jobs="successful",
+                install_signal_handlers=False,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_AFTER_SECONDS,
+                additional_context={"stop": stop_runs},
             )
-            others = [asyncio.create_task(stop.wait()), asyncio.create_task(_keep_recovering(own))]
-            await asyncio.wait([worker, *others], return_when=asyncio.FIRST_COMPLETED)
-            for task in (worker, *others):
-                task.cancel()
-            results = await asyncio.gather(worker, *others, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+        )
+        others = [asyncio.create_task(stop.wait()), asyncio.create_task(_keep_recovering())]
+        await asyncio.wait([worker, others[0]], return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            stop_runs.set()
+        # The worker ends when its runs have: interrupted now, or, after an outage of the queue only, in their own time.
+        for task in (worker, *others):
+            task.cancel()
+        ended, *_ = await asyncio.gather(worker, *others, return_exceptions=True)
+    if isinstance(ended, Exception):
+        raise ended
 
 
-async def _keep_recovering(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+async def _keep_recovering() -> None:
     while True:
         await asyncio.sleep(HEARTBEAT_SECONDS)
-        await _recover(connection)
+        with suppress(*_OUTAGE):  # the worker meets the same outage and says so
+            await _recover()
 
 
-async def _recover(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+async def _recover() -> None:
     """Bring back what a dead worker left behind, and runs that no job stands for."""
     manager = queue.app.job_manager
-    for job in await manager.get_stalled_jobs(
-        queue=queue.TRAINING_QUEUE, seconds_since_heartbeat=STALLED_AFTER_SECONDS
-    ):
+    stalled = await manager.get_stalled_jobs(queue=queue.TRAINING_QUEUE, seconds_since_heartbeat=STALLED_AFTER_SECONDS)
+    for job in stalled:
         with suppress(ConnectorException):  # another worker was faster
             await manager.retry_job(job)
             log.warning("job recovered", **job.task_kwargs)
-    async for (run_id,) in await connection.execute("select private.requeue_lost_runs()"):
-        log.warning("run requeued", run_id=str(run_id))
+    for row in await queue.app.connector.execute_query_all_async("select private.requeue_lost_runs() as run_id"):
+        log.warning("run requeued", run_id=str(row["run_id"]))
 
 
 class _ThroughLog(logging.Handler):

@@ -132,6 +132,21 @@ class Bench:
         self.workers.append(worker)
         return worker
 
+    def restart_database(self) -> None:
+        """Let the database fall over at once, and wait until it is back."""
+        supervisor = self.stack._stack._supervisor
+        os.kill(supervisor.children()["database"].pid, signal.SIGQUIT)
+        self.connection.close()
+
+        def is_back() -> bool:
+            try:
+                self.connection = self.stack.connect(autocommit=True)
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        self.wait_until(is_back)
+
     def drain(self) -> None:
         """Let a worker empty the queue."""
         worker = self.start_worker("--drain")
@@ -170,14 +185,14 @@ def bench(jobs_stack: RunningStack, owner: User, tmp_path: Path, monkeypatch: py
     for name, value in jobs_stack.environ.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
-    with jobs_stack.connect(autocommit=True) as connection:
-        connection.execute("select public.cancel_run(id) from public.runs where status in ('queued', 'running')")
-        connection.execute("truncate procrastinate.procrastinate_jobs cascade")
-        bench = Bench(jobs_stack, owner, tmp_path, connection)
-        yield bench
-        for worker in bench.workers:
-            if worker.process.poll() is None:
-                worker.end(signal.SIGKILL)
+    bench = Bench(jobs_stack, owner, tmp_path, jobs_stack.connect(autocommit=True))
+    bench.connection.execute("select public.cancel_run(id) from public.runs where status in ('queued', 'running')")
+    bench.connection.execute("truncate procrastinate.procrastinate_jobs cascade")
+    yield bench
+    for worker in bench.workers:
+        if worker.process.poll() is None:
+            worker.end(signal.SIGKILL)
+    bench.connection.close()
     settings.cache_clear()
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from api._jobs import train_run
 from api._jobs.errors import RunInterrupted, RunPostponed
 from api._jobs.run_record import Event, RunRecord
 from api._jobs.storage import Storage
@@ -143,6 +144,7 @@ def test_failing_upload_leaves_nothing(
     run = bench.insert_run(unique, bench.upload(TABLE))
     bench.value("update public.runs set attempt = 2 where id = %s returning id", run)
     monkeypatch.setenv("SUPABASE_URL", refusing_storage)
+    monkeypatch.setattr(train_run, "PATIENCE_SECONDS", 0)
     settings.cache_clear()
 
     go(run)

@@ -16,7 +16,7 @@ import pytest
 from procrastinate.jobs import Job
 
 from api._jobs import queue
-from api._jobs.errors import RunPostponed
+from api._jobs.errors import RunInterrupted, RunPostponed
 from api._jobs.trainer import Order
 from api._jobs.trainer_process import TrainerProcess
 
@@ -159,7 +159,7 @@ def test_jobs_that_raise_are_tried_again() -> None:
     """At once when the worker had to stop, after a while when something failed."""
     job = Job(queue="training", lock=None, queueing_lock=None, task_name="train", attempts=0)
 
-    at_once = queue.TryAgain().get_retry_decision(exception=asyncio.CancelledError(), job=job)
+    at_once = queue.TryAgain().get_retry_decision(exception=RunInterrupted(), job=job)
     later = queue.TryAgain().get_retry_decision(exception=RunPostponed("x"), job=job)
 
     assert at_once.retry_at is None
@@ -186,3 +186,18 @@ def test_killed_trainer_is_reported(tmp_path: Path) -> None:
         process._process.kill()
         with pytest.raises(EOFError, match="memory ran out"):
             process.next_event(10)
+
+
+@pytest.mark.slow
+def test_database_restart_in_the_middle_of_training_loses_nothing(bench: Any, unique: str) -> None:
+    """The database falls over and comes back; the run ends as a version all the same."""
+    run = bench.insert_run(unique, bench.upload(TABLE), time_budget_seconds=8)
+    worker = bench.start_worker()
+    bench.wait_until(lambda: is_searching(bench, run))
+
+    bench.restart_database()
+
+    bench.wait_until(lambda: bench.state(run) == "succeeded", 90)
+    assert worker.process.poll() is None, worker.log.read_text()
+    assert bench.value("select count(*) from public.versions where run_id = %s", run) == 1
+    assert bench.kinds(run).count("running") == 1
