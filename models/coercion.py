@@ -114,11 +114,15 @@ def _number(value: object, wanted: str) -> float:
 
 
 def _number_from_text(text: str) -> float:
-    if is_missing_text(text):
-        return math.nan
+    try:
+        number = float(text)
+    except ValueError:
+        if is_missing_text(text):
+            return math.nan
+        raise
     if "_" in text:  # Python's float reads 1_000; no other door does
         raise ValueError
-    return float(text)
+    return number
 
 
 def _category_from_text(text: str) -> str:

@@ -70,13 +70,8 @@ class RowEncoder:
 
     def encode(self, rows: Sequence[Mapping[str, object]], pointer: Pointer = row_pointer) -> Encoded:
         """Read rows. Raises InvalidRows with up to 100 places and reasons."""
-        pack, numbers_of, texts_of, known, width = (
-            self._pack,
-            self._numbers_of,
-            self._texts_of,
-            self._known,
-            self._width,
-        )
+        pack, numbers_of, texts_of = self._pack, self._numbers_of, self._texts_of
+        known, width, readable = self._known, self._width, self._readable
         packed: list[bytes] = []
         texts: list[list[str]] = []
         odd: list[int] = []
@@ -84,7 +79,7 @@ class RowEncoder:
             try:
                 numbers = pack(*numbers_of(row))
                 words = [plain[value] for plain, value in zip(known, texts_of(row), strict=True)]
-                if len(row) != width:
+                if len(row) != width and not row.keys() <= readable:
                     odd.append(index)
             except (KeyError, TypeError, struct.error, OverflowError):
                 numbers, words = b"\0" * (8 * self._numeric_count), [""] * self._text_count

@@ -18,7 +18,7 @@ from models.errors import ExportRefused
 from models.runtime import TIE, OnnxModel, label_indexes
 from models.training.awkward import Batch, batches
 from models.training.data import TrainingData, as_inputs, typed
-from models.training.search import predict
+from models.training.fitting import predict
 
 TOLERANCE = 1e-5
 """Largest difference of a probability; of an amount, relative to the target's spread or, further out, to its distance."""

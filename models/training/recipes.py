@@ -70,17 +70,16 @@ class Plan:
     categories: tuple[tuple[str, ...], ...]
     classification: bool
     seed: int = 0
-    threads: int = 2
 
 
-def plan_for(data: TrainingData, seed: int, threads: int) -> Plan:
+def plan_for(data: TrainingData, seed: int) -> Plan:
     """Describe the data to the recipes; missing text counts as a known value where the training part has it."""
     train = data.text[data.train]
     categories = tuple(
         tuple(["", *known] if (train[:, position] == "").any() else known)
         for position, known in enumerate(data.categories)
     )
-    return Plan(data.numeric.shape[1], categories, data.classification, seed, threads)
+    return Plan(data.numeric.shape[1], categories, data.classification, seed)
 
 
 def build(recipe: str, parameters: Mapping[str, Any], plan: Plan) -> Pipeline:
@@ -164,7 +163,7 @@ def _trees(recipe: str, parameters: Mapping[str, Any], plan: Plan) -> Any:
     if recipe == "hist_gradient_boosting":
         given |= {"early_stopping": False}
     else:
-        given |= {"n_jobs": plan.threads, "max_leaf_nodes": _MAX_FOREST_LEAVES // int(given["n_estimators"])}
+        given |= {"max_leaf_nodes": _MAX_FOREST_LEAVES // int(given["n_estimators"])}
         if not given["max_features"]:
             del given["max_features"]
     return _TREES[recipe, plan.classification](random_state=plan.seed, **given)

@@ -1,18 +1,18 @@
 """Looks for the best recipe within a time budget: the plain ones first, then tuned ones, all judged on the same folds."""
 
 import time
-import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import batched
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from models.training.data import Fold, TrainingData, make_folds
+from models.training.fitting import Outputs, predict, raw_scores, take
 from models.training.metrics import loss, score_from_loss
 from models.training.progress import Progress
 from models.training.recipes import BASELINE, DEFAULTS, RECIPES, Parameters, Plan, build, suggest
@@ -37,13 +37,20 @@ class Trial:
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
     complete: bool = False
-    outputs: NDArray[np.float64] | None = None
-    scores: NDArray[np.float64] | None = None
+    outputs: Outputs | None = None
+    scores: Outputs | None = None
 
     @property
     def loss(self) -> float:
         """Mean loss over the folds."""
         return float(np.mean(self.losses))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    loss: float
+    outputs: Outputs
+    scores: Outputs
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Found:
 class Search:
     """One search over recipes and parameters."""
 
-    def __init__(self, data: TrainingData, plan: Plan, progress: Progress, seed: int) -> None:
+    def __init__(self, data: TrainingData, plan: Plan, progress: Progress, *, seed: int, threads: int) -> None:
         random = np.random.default_rng(seed)
         self.rows = data.train
         if len(self.rows) > SEARCH_ROWS:
@@ -68,16 +75,25 @@ class Search:
         self.inputs = data.inputs(self.rows)
         count = 5 if len(self.rows) <= _SMALL_TABLE else 3
         self.folds = make_folds(self.answers, count, classification=data.classification, seed=seed)
-        self.plan, self.progress, self.seed = plan, progress, seed
+        self.plan, self.progress, self.seed, self.threads = plan, progress, seed, threads
         self.trials: list[Trial] = []
 
     def run(self, until: float) -> Found:
-        """Try candidates until the clock of `progress` passes `until` seconds. Raises TrainingStopped."""
+        """Try candidates until the clock of `progress` passes `until` seconds. Raises TrainingStopped.
+
+        Folds run side by side, each on one thread: threads that share one fit wait for each other at every step, which
+        on a busy machine makes boosting ten times slower.
+        """
         self._until = until
+        with ThreadPoolExecutor(self.threads, initializer=threadpool_limits, initargs=(1,)) as self._pool:
+            self._search()
+        return Found(self.trials, self.best, self.rows, self.folds)
+
+    def _search(self) -> None:
         study = self._study()
         self._plain()
         hopeful = self._hopeful()
-        while self.progress.elapsed < until:
+        while self.progress.elapsed < self._until:
             asked = study.ask()
             recipe = asked.suggest_categorical("recipe", hopeful)
             if not self._affordable(recipe):
@@ -91,7 +107,6 @@ class Search:
                 study.tell(asked, trial.loss)
             else:
                 study.tell(asked, state=optuna.trial.TrialState.PRUNED)
-        return Found(self.trials, self.best, self.rows, self.folds)
 
     @property
     def best(self) -> Trial:
@@ -120,29 +135,32 @@ class Search:
     def _try(self, recipe: str, parameters: Parameters, asked: optuna.Trial | None) -> Trial:
         trial = Trial(recipe, parameters)
         started = time.monotonic()
-        outputs: list[NDArray[np.float64]] = []
-        scores: list[NDArray[np.float64]] = []
-        for number, fold in enumerate(self.folds):
+        judged: list[_Judged] = []
+        for wave in batched(self.folds, self.threads):
             self.progress.check()
-            pipeline = fit(build(recipe, parameters, self.plan), _take(self.inputs, fold.fit), self.answers[fold.fit])
-            checked = _take(self.inputs, fold.check)
-            outputs.append(predict(pipeline, checked))
-            if self.plan.classification:
-                scores.append(raw_scores(pipeline, checked))
-            value = loss(self.answers[fold.check], outputs[-1], classification=self.plan.classification)
-            trial.losses.append(value)
-            if asked is not None:
-                asked.report(value, number)
-                if self._is_beaten(trial.losses):
-                    break
-        else:
+            for one in self._pool.map(lambda fold: self._judge(recipe, parameters, fold), wave):
+                if asked is not None:
+                    asked.report(one.loss, len(judged))
+                judged.append(one)
+            trial.losses = [one.loss for one in judged]
+            if asked is not None and self._is_beaten(trial.losses):
+                break
+        if len(judged) == len(self.folds):
             trial.complete = True
-            trial.outputs = _in_order(self.folds, outputs)
-            trial.scores = _in_order(self.folds, scores) if scores else None
+            trial.outputs = _in_order(self.folds, [one.outputs for one in judged])
+            trial.scores = _in_order(self.folds, [one.scores for one in judged]) if self.plan.classification else None
         trial.seconds = time.monotonic() - started
         self.trials.append(trial)
         self._tell(trial)
         return trial
+
+    def _judge(self, recipe: str, parameters: Parameters, fold: Fold) -> _Judged:
+        """Learn from a fold's training part and answer its other rows."""
+        pipeline = build(recipe, parameters, self.plan).fit(take(self.inputs, fold.fit), self.answers[fold.fit])
+        asked = take(self.inputs, fold.check)
+        outputs = predict(pipeline, asked)
+        value = loss(self.answers[fold.check], outputs, classification=self.plan.classification)
+        return _Judged(value, outputs, raw_scores(pipeline, asked) if self.plan.classification else outputs)
 
     def _is_beaten(self, losses: Sequence[float]) -> bool:
         if len(losses) < _PRUNED_AFTER or len(losses) == len(self.folds):
@@ -169,39 +187,9 @@ class Search:
         )
 
 
-def fit(pipeline: Pipeline, inputs: Any, answers: NDArray[Any]) -> Pipeline:
-    """Train a pipeline; one that would like more iterations is judged by its score, not by a warning."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        pipeline.fit(inputs, answers)
-    return pipeline
-
-
-def predict(pipeline: Pipeline, inputs: Any) -> NDArray[np.float64]:
-    """Give probabilities [N, K] or values [N]."""
-    outputs: NDArray[np.float64] = np.asarray(
-        pipeline.predict_proba(inputs) if hasattr(pipeline, "predict_proba") else pipeline.predict(inputs),
-        dtype=np.float64,
-    )
-    return outputs
-
-
-def raw_scores(pipeline: Pipeline, inputs: Any) -> NDArray[np.float64]:
-    """Give the scores that a calibration would start from, [N, 1] for two classes and [N, K] for more."""
-    if hasattr(pipeline, "decision_function"):
-        scores: NDArray[np.float64] = np.asarray(pipeline.decision_function(inputs), dtype=np.float64)
-        return scores.reshape(len(scores), -1)
-    probabilities = predict(pipeline, inputs)
-    return probabilities[:, 1:] if probabilities.shape[1] == 2 else probabilities  # noqa: PLR2004  # two classes
-
-
-def _take(inputs: Any, rows: NDArray[np.intp]) -> Any:
-    return inputs[rows] if isinstance(inputs, np.ndarray) else inputs.iloc[rows]
-
-
-def _in_order(folds: Sequence[Fold], outputs: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _in_order(folds: Sequence[Fold], outputs: Sequence[Outputs]) -> Outputs:
     rows = np.concatenate([fold.check for fold in folds])
-    ordered: NDArray[np.float64] = np.concatenate(outputs)[np.argsort(rows)]
+    ordered: Outputs = np.concatenate(outputs)[np.argsort(rows)]
     return ordered
 
 

@@ -3,10 +3,12 @@
 Nothing is written here, and nothing is returned unless the certificate passed.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
@@ -22,7 +24,7 @@ from models.training.options import TrainOptions
 from models.training.parity import certify
 from models.training.progress import Event, Progress
 from models.training.recipes import build, plan_for
-from models.training.search import Found, Search, fit
+from models.training.search import Found, Search
 from models.training.table import Table
 from models.training.understanding import understand
 
@@ -61,7 +63,9 @@ def train(
         TrainingStopped: `should_stop` said so.
     """
     progress = Progress(on_event, should_stop, options.time_budget_seconds)
-    with threadpool_limits(limits=options.threads):
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # A model that would like more iterations is judged by its score, not by a warning.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return _Run(table, options, progress).train()
 
 
@@ -73,10 +77,10 @@ class _Run:
         self.progress.stage("profile", "Looking at the columns", 0.0)
         target, self.profile = understand(self.table, self.options)
         self.data = prepare(self.profile, target, self.options.seed)
-        self.plan = plan_for(self.data, self.options.seed, self.options.threads)
+        self.plan = plan_for(self.data, self.options.seed)
         self._tell_profile()
         self.progress.stage("search", "Trying recipes", 0.05)
-        search = Search(self.data, self.plan, self.progress, self.options.seed)
+        search = Search(self.data, self.plan, self.progress, seed=self.options.seed, threads=self.options.threads)
         found = search.run(until=self.options.time_budget_seconds * _SEARCH_SHARE)
         certified = self._certified(found)
         return self._judged(found, certified)
@@ -129,7 +133,7 @@ class _Run:
 
     def _export(self, pipeline: Pipeline, chosen: Candidate) -> _Certified:
         data, options = self.data, self.options
-        fit(pipeline, data.inputs(data.train), data.answers(data.train))
+        pipeline.fit(data.inputs(data.train), data.answers(data.train))
         self.progress.stage("export", "Writing the model file", 0.78)
         content = export(pipeline, self.plan, center=data.center, spread=data.spread)
         draft = draft_card(self.table, self.profile, data, options, chosen.recipe, content)
