@@ -120,7 +120,7 @@ def _begin(client: Client, dataset: dict[str, Any], progress: Progress) -> Train
 
 
 def _start_run(client: Client, dataset: dict[str, Any]) -> dict[str, Any]:
-    stored = upload(client, GALLERY / dataset["file"], name=dataset["title"])
+    stored = upload(client, GALLERY / "datasets" / dataset["file"], name=dataset["title"])
     run: dict[str, Any] = client.call(
         "POST",
         "/api/runs",

@@ -24,6 +24,7 @@ begin
   end if;
 end $$;
 alter role supabase_lite set client_min_messages = error;
+alter role supabase_lite set log_min_messages = error;
 grant connect, create on database postgres to supabase_lite;
 grant usage on schema public to anon, authenticated, service_role;
 create schema if not exists extensions;
