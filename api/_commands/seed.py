@@ -112,9 +112,7 @@ def _begin(client: Client, dataset: dict[str, Any], progress: Progress) -> Train
     """Take up the run of an interrupted start, or upload the data and begin one."""
     task = progress.add_task(dataset["slug"], total=1.0, said="uploading")
     runs = client.call("GET", "/api/runs")["runs"]
-    going = [
-        run for run in runs if run["model_slug"] == dataset["slug"] and run["status"] not in {"failed", "cancelled"}
-    ]
+    going = [run for run in runs if run["model"] == dataset["slug"] and run["status"] not in {"failed", "cancelled"}]
     run = going[0] if going else _start_run(client, dataset)
     return Training(dataset, run["id"], task)
 
