@@ -157,7 +157,7 @@ async def list_promotions(slug: Slug, caller: Somebody) -> PromotionList:
     """List who moved which alias, when and why, newest first. Its owner and admins see them."""
     model_id = await catalogue.find_model_id(slug, caller)
     found = await store.list_promotions(model_id, caller.rights)
-    return PromotionList(promotions=[_promotion(slug, row) for row in found])
+    return PromotionList(promotions=[Promotion(model=slug, **row) for row in found])
 
 
 @router.put(
@@ -167,7 +167,7 @@ async def promote(slug: Slug, name: AliasName, order: PromotionOrder, caller: Tr
     """Point an alias at a version. Every instance follows within two seconds; nothing is deployed."""
     made = await store.promote(slug, name, order.version, order.reason, caller.rights)
     _forget(slug)
-    return _promotion(slug, await store.find_promotion(made, caller.rights))
+    return Promotion(model=slug, **await store.find_promotion(made, caller.rights))
 
 
 @router.post(
@@ -177,7 +177,7 @@ async def roll_back(slug: Slug, order: RollbackOrder, caller: Trainer) -> Promot
     """Undo the newest promotion of an alias that still stands. Doing it twice goes two steps back."""
     made = await store.roll_back(slug, order.alias, order.reason, caller.rights)
     _forget(slug)
-    return _promotion(slug, await store.find_promotion(made, caller.rights))
+    return Promotion(model=slug, **await store.find_promotion(made, caller.rights))
 
 
 def _forget(slug: str) -> None:
@@ -188,14 +188,6 @@ def _forget(slug: str) -> None:
 def _lifetime(found: registry.Found) -> str:
     """A numbered version never changes; what an alias means may, any moment."""
     return f"{'public' if found.is_public else 'private'}, {_MOVING if found.alias else _FOR_GOOD}"
-
-
-def _promotion(slug: str, row: store.Row) -> Promotion:
-    numbers = {
-        "from_version": row["from"]["number"] if row["from"] else None,
-        "to_version": row["to"]["number"],
-    }
-    return Promotion(model=slug, **numbers, **{key: value for key, value in row.items() if key not in {"from", "to"}})
 
 
 app = create_app(router)

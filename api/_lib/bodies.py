@@ -7,17 +7,21 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
 
-from api._lib.errors import MediaTypeUnsupported, RequestInvalid, RequestMalformed
+from api._lib.errors import BodyTooLarge, MediaTypeUnsupported, RequestInvalid, RequestMalformed
 
 JSON_TYPES = frozenset(
     # The last two are what curl and fetch send when nobody told them what it is.
     {"", "application/json", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain"}
 )
 CSV_TYPES = frozenset({"text/csv", "application/csv"})
+
+MAX_ROWS = 100_000
+"""A row may be one byte on the wire and takes some 500 in memory."""
 
 Rows = Sequence[Mapping[str, Any]]
 Columns = Mapping[str, Sequence[Any]]
@@ -58,31 +62,45 @@ def read_query(pairs: Sequence[tuple[str, str]]) -> Batch:
     return Batch(rows=[row], is_single=True)
 
 
-def _read_json(body: bytes) -> Batch:
+def parse_json(content: bytes | memoryview) -> Any:
+    """Parse JSON, or refuse it with the place where it ends to be JSON."""
     try:
-        sent = orjson.loads(body)
+        return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        what = f"{error.msg} at line {error.lineno}, column {error.colno}" if body.strip() else "it is empty"
-        raise RequestMalformed(f"The body is not JSON: {what}") from None
+        what = f"{error.msg} at line {error.lineno}, column {error.colno}" if bytes(content).strip() else "it is empty"
+        hint = "; null says that a value is missing, NaN is no JSON" if b"NaN" in bytes(content) else ""
+        raise RequestMalformed(f"The body is not JSON: {what}{hint}") from None
+
+
+def check_count(rows: int) -> None:
+    """Refuse more rows than one request may hold."""
+    if rows > MAX_ROWS:
+        raise BodyTooLarge(f"{rows} rows are more than the {MAX_ROWS} that one request may hold; send them in parts")
+
+
+def _read_json(body: bytes) -> Batch:
+    sent = parse_json(body)
     match sent:
         case {"rows": list(rows)}:
             _refuse_others(sent, "rows")
-            return Batch(rows=_some(rows, "rows"))
+            return Batch(rows=_some(rows, "#/rows"))
         case {"columns": dict(columns)}:
             _refuse_others(sent, "columns")
             if not columns:
                 raise RequestInvalid("There are no columns", errors=[("#/columns", "empty")])
+            check_count(max(len(values) if isinstance(values, list) else 0 for values in columns.values()))
             return Batch(columns=columns)
         case dict():
             return Batch(rows=[sent], is_single=True)
         case list():
-            return Batch(rows=_some(sent, ""))
+            return Batch(rows=_some(sent, "#"))
     raise RequestInvalid('Send one object of features, {"rows": [...]} or {"columns": {...}}')
 
 
-def _some(rows: list[Any], name: str) -> Rows:
+def _some(rows: list[Any], pointer: str) -> Rows:
     if not rows:
-        raise RequestInvalid("There are no rows", errors=[(f"#/{name}", "empty")])
+        raise RequestInvalid("There are no rows", errors=[(pointer, "empty")])
+    check_count(len(rows))
     return rows
 
 
@@ -101,12 +119,14 @@ def _read_csv(body: bytes) -> Rows:
     if "\0" in text:
         raise RequestMalformed("The CSV holds NUL characters: is it a binary file?")
     try:
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        lines = [line for line in islice(reader, MAX_ROWS + 2) if line]
     except csv.Error as error:
         raise RequestMalformed(f"The CSV cannot be read: {error}") from None
     if len(lines) < 2:  # noqa: PLR2004  a header and a row
         raise RequestInvalid("The CSV needs a header line and at least one row")
     header, *rows = lines
+    check_count(len(rows))
     if len(set(header)) < len(header):
         twice = sorted({name for name in header if header.count(name) > 1})
         raise RequestInvalid(f"The CSV names columns twice: {', '.join(twice)}")

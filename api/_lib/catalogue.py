@@ -29,6 +29,7 @@ class Version(BaseModel):
     size_bytes: int
     metrics: list[Metric] = Field(description="Scores on held-out rows")
     baseline: list[Metric] = Field(description="Scores of the trivial model on the same rows")
+    classes: list[str] = Field(description="Class labels; empty for regression", examples=[["Adelie", "Gentoo"]])
     rows: int = Field(description="Rows of the dataset it was trained on")
     created_at: Time
 
@@ -177,6 +178,7 @@ def _version_of(card: Card) -> Version:
         size_bytes=card.size_bytes,
         metrics=card.evaluation.metrics,
         baseline=card.evaluation.baseline,
+        classes=card.classes,
         rows=card.dataset.rows,
         created_at=card.trained_at,
     )

@@ -53,7 +53,7 @@ def _redis(_loop: asyncio.AbstractEventLoop) -> "Redis":
     import httpx
     from upstash_redis.asyncio import Redis
 
-    client = Redis(settings().kv_url, settings().kv_token, rest_retries=0, allow_telemetry=False)
+    client = Redis(settings().kv_url, settings().kv_token, rest_encoding=None, rest_retries=0, allow_telemetry=False)
     # By default it waits for ever; there is no option for it.
     client._http._client = httpx.AsyncClient(timeout=KV_TIMEOUT_SECONDS, trust_env=False)  # noqa: SLF001
     return client

@@ -35,9 +35,18 @@ class _Kept[Value]:
 class Lookup[Key, Value]:
     """One kind of question, its answers by key. The key must name everything that the answer depends on, caller included."""
 
-    def __init__(self, *, max_age: float = MAX_AGE_SECONDS, stale: float = STALE_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        max_age: float = MAX_AGE_SECONDS,
+        stale: float = STALE_SECONDS,
+        circuit: Circuit = database,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._max_age = max_age
         self._stale = stale
+        self._circuit = circuit
+        self._clock = clock
         self._kept: dict[Key, _Kept[Value]] = {}
         self._asking: Flight[Key, Value] = Flight()
 
@@ -48,13 +57,13 @@ class Lookup[Key, Value]:
             Unavailable: the database does not answer, and nothing was known before.
         """
         kept = self._kept.get(key)
-        age = time.monotonic() - kept.asked_at if kept else self._stale
+        age = self._clock() - kept.asked_at if kept else self._stale
         if kept is None or age >= self._stale:
             return await self._asking.join(key, lambda: self._ask(key, ask))
         if age < self._max_age / 2:
             return kept.value
-        if age < self._max_age or database.failed_within(SUSPECT_SECONDS):
-            if not database.is_open:
+        if age < self._max_age or self._circuit.failed_within(SUSPECT_SECONDS):
+            if not self._circuit.is_open:
                 self._asking.start(key, lambda: self._ask(key, ask))
         else:
             try:
@@ -71,14 +80,14 @@ class Lookup[Key, Value]:
             del self._kept[key]
 
     async def _ask(self, key: Key, ask: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
-        if database.is_open:
+        if self._circuit.is_open:
             raise Unavailable("The database does not answer at the moment")
-        asked_at = time.monotonic()
+        asked_at = self._clock()
         try:
             value = await ask()
         except Unavailable:
-            database.failed()
+            self._circuit.failed()
             raise
-        database.worked()
+        self._circuit.worked()
         remember(self._kept, key, _Kept(value, asked_at))
         return value

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api._lib import VERSION
 from api._lib.problems import Problem
+from api._lib.settings import settings
 
 _DESCRIPTION = """Row in, prediction out. Tables become certified models behind a prediction endpoint.
 
@@ -38,7 +39,14 @@ PERSON: dict[str, Any] = {"security": [{"bearer": []}]}
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """Describe the app's routes as OpenAPI 3.1."""
-    description = get_openapi(title="Rowcast", version=VERSION, description=_DESCRIPTION, routes=app.routes, tags=_TAGS)
+    description = get_openapi(
+        title="Rowcast",
+        version=VERSION,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        tags=_TAGS,
+        servers=[{"url": settings().site_url}],
+    )
     schemas = description.setdefault("components", {}).setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}

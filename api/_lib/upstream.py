@@ -5,26 +5,17 @@ Knows nothing of tables and buckets: `store` does. The rights of a call are expl
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
-from api._lib import VERSION
-from api._lib.errors import (
-    ApiError,
-    Conflict,
-    CredentialRejected,
-    NotAllowed,
-    NotFound,
-    RequestInvalid,
-    Unavailable,
-)
-from api._lib.log import request_note
+from api._lib import VERSION, log
+from api._lib.errors import Unavailable
+from api._lib.refusals import explain_refusal
 from api._lib.settings import settings
 
 if TYPE_CHECKING:
@@ -83,7 +74,7 @@ async def call(
         ApiError: it refused; the refusal in our words.
     """
     content = None if json is None else orjson.dumps(json)
-    if rights.is_narrow and rights.acting_for not in f"{params}{content!r}":
+    if rights.is_narrow and rights.acting_for not in f"{path}{params}{content!r}":
         raise AssertionError("a call for an API key must name its owner")
     sent = {**_headers(rights), **(headers or {})}
     if content is not None:
@@ -92,7 +83,7 @@ async def call(
     response = await _send(method, path, params=params, content=content, headers=sent, deadline=deadline, tries=tries)
     if response.is_success or response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
-    raise _refusal(response)
+    raise explain_refusal(response)
 
 
 def client() -> "httpx.AsyncClient":
@@ -150,53 +141,6 @@ def _headers(rights: Rights) -> dict[str, str]:
     sent = {"apikey": known.supabase_secret_key if rights.is_service else known.supabase_publishable_key}
     if rights.token:
         sent["authorization"] = f"Bearer {rights.token}"
-    if current := request_note.get():
+    if current := log.request_note.get():
         sent["traceparent"] = f"00-{current.trace_id}-{current.trace_id[16:]}-01"
     return sent
-
-
-_CONSTRAINT = re.compile(r'check constraint "([^"]* [^"]*)"')
-"""The names of our constraints are sentences for the caller; the rest of such a message is for nobody."""
-_BY_SQLSTATE: dict[str, type[ApiError]] = {
-    "42501": NotAllowed,
-    "23505": Conflict,
-    "23503": RequestInvalid,
-    "23502": RequestInvalid,
-    "23514": RequestInvalid,
-    "22P02": RequestInvalid,
-    "22023": RequestInvalid,
-    "P0001": Conflict,
-    "PT404": NotFound,
-    "PT409": Conflict,
-    "PT503": Unavailable,
-    "PGRST116": NotFound,
-    "PGRST301": CredentialRejected,
-    "PGRST303": CredentialRejected,
-}
-
-
-def _refusal(response: "httpx.Response") -> ApiError:
-    """Say in our words why Supabase refused."""
-    said: dict[str, Any] = {}
-    try:
-        body = orjson.loads(response.content)
-        said = body if isinstance(body, dict) else {}
-    except orjson.JSONDecodeError:
-        pass
-    message = str(said.get("message") or said.get("error") or f"status {response.status_code}")
-    if constraint := _CONSTRAINT.search(message):
-        return RequestInvalid(constraint[1])
-    if named := _BY_SQLSTATE.get(str(said.get("code", ""))):
-        return named(message)
-    status = str(said.get("statusCode", response.status_code))  # Storage wraps its own status in a 400
-    match int(status) if status.isdecimal() else response.status_code:
-        case HTTPStatus.UNAUTHORIZED:
-            return CredentialRejected("Your access token is no longer good; sign in again")
-        case HTTPStatus.FORBIDDEN:
-            return NotAllowed("That is not yours to do")
-        case HTTPStatus.NOT_FOUND:
-            return NotFound("There is nothing there")
-        case HTTPStatus.CONFLICT:
-            return Conflict(message)
-        case _:
-            return Unavailable(f"The database cannot answer at the moment ({response.status_code})")

@@ -83,7 +83,13 @@ def expected(length: float | None, width: float | None, island: str | None) -> d
 
 
 def _card(name: str, content: bytes, seed: int) -> Card:
-    common = {"missing_share": 0.1, "category_count": 0, "categories": [], "quantiles": [0.0] * 7, "histogram": [1] * 20}
+    common = {
+        "missing_share": 0.1,
+        "category_count": 0,
+        "categories": [],
+        "quantiles": [0.0] * 7,
+        "histogram": [1] * 20,
+    }
     metric = Metric(name="accuracy", value=0.9, low=0.85, high=0.95, better="higher", primary=True)
     return Card(
         contract_version=CONTRACT_VERSION,
@@ -93,8 +99,12 @@ def _card(name: str, content: bytes, seed: int) -> Card:
         task="multiclass",
         target="species",
         features=[
-            Feature(name="length", kind="number", position=0, required=True, minimum=0, maximum=10, default=1.0, **common),
-            Feature(name="width", kind="integer", position=1, required=False, minimum=0, maximum=10, default=1.0, **common),
+            Feature(
+                name="length", kind="number", position=0, required=True, minimum=0, maximum=10, default=1.0, **common
+            ),
+            Feature(
+                name="width", kind="integer", position=1, required=False, minimum=0, maximum=10, default=1.0, **common
+            ),
             Feature(
                 name="island",
                 kind="category",

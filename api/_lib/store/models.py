@@ -14,13 +14,9 @@ LOOK_UP_DEADLINE_SECONDS = 1.5
 _FACE = "id,slug,title,description,task,target,visibility,created_at,updated_at,aliases(name,updated_at,versions(id,number))"
 _SCORES = (
     "id,number,digest,size_bytes,created_at,"
-    "metrics:card->evaluation->metrics,baseline:card->evaluation->baseline,rows:card->dataset->rows"
+    "metrics:card->evaluation->metrics,baseline:card->evaluation->baseline,classes:card->classes,rows:card->dataset->rows"
 )
-_PROMOTION = (
-    "id,alias,reason,evidence,promoted_by,promoted_at,rollback_of,"
-    "from:versions!promotions_model_id_from_version_id_fkey(number),"
-    "to:versions!promotions_model_id_to_version_id_fkey(number)"
-)
+_PROMOTION = "id,alias,from_version_id,to_version_id,reason,evidence,promoted_by,promoted_at,rollback_of"
 _IDS_PER_CALL = 100
 """Ids travel in the address, whose length is bounded."""
 
@@ -80,15 +76,12 @@ async def list_promotions(model_id: str, rights: Rights) -> list[Row]:
         owned = await _models({"select": "id", "id": f"eq.{model_id}", **rights.own("owner_id")}, rights)
         if not owned:
             return []
-    response = await call("GET", "/rest/v1/promotions", rights=_told(rights), params=params)
-    return list(response.json())
+    return await _promotions(params, rights)
 
 
 async def find_promotion(promotion_id: str, rights: Rights) -> Row:
     """Find a promotion that the caller just made."""
-    params = {"select": _PROMOTION, "id": f"eq.{promotion_id}"}
-    response = await call("GET", "/rest/v1/promotions", rights=_told(rights), params=params)
-    return dict(response.json()[0])
+    return (await _promotions({"select": _PROMOTION, "id": f"eq.{promotion_id}"}, rights))[0]
 
 
 async def promote(slug: str, alias: str, number: int, reason: str, rights: Rights) -> str:
@@ -121,6 +114,21 @@ async def _models(params: Row, rights: Rights, *, deadline: float = DEADLINE_SEC
 async def _versions(params: Row, rights: Rights, *, deadline: float = DEADLINE_SECONDS) -> list[Row]:
     response = await call("GET", "/rest/v1/versions", rights=_told(rights), params=params, deadline=deadline)
     return list(response.json())
+
+
+async def _promotions(params: Row, rights: Rights) -> list[Row]:
+    """Read promotions, with the numbers of their versions in place of the ids."""
+    found: list[Row] = (await call("GET", "/rest/v1/promotions", rights=_told(rights), params=params)).json()
+    ids = {row[side] for row in found for side in ("from_version_id", "to_version_id") if row[side]}
+    numbers: dict[str | None, int] = {}
+    for start in range(0, len(ids), _IDS_PER_CALL):
+        some = ",".join(sorted(ids)[start : start + _IDS_PER_CALL])
+        versions = await _versions({"select": "id,number", "id": f"in.({some})"}, rights)
+        numbers |= {version["id"]: version["number"] for version in versions}
+    return [
+        row | {"from_version": numbers.get(row.pop("from_version_id")), "to_version": numbers[row.pop("to_version_id")]}
+        for row in found
+    ]
 
 
 def _visible(rights: Rights) -> Row:

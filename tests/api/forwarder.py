@@ -1,0 +1,71 @@
+"""A door between the API and one of its servers that a test can shut, slow down and open again."""
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Self
+from urllib.parse import urlsplit
+
+
+class Forwarder:
+    """Passes bytes on to one address while it is open. Shut, it refuses connections and drops those it has."""
+
+    def __init__(self, target: str) -> None:
+        parts = urlsplit(target)
+        assert parts.hostname
+        assert parts.port
+        self._target = (parts.hostname, parts.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._delay = 0.0
+        self._connections: set[socket.socket] = set()
+        threading.Thread(target=self._listen, args=(self._listener,), daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shut()
+
+    def shut(self) -> None:
+        """Be down: nobody listens, and what was connected is cut."""
+        self._close(self._listener)
+        for connection in list(self._connections):
+            self._close(connection)
+
+    def open(self) -> None:
+        """Be there again, at the same address."""
+        self._delay = 0.0
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._listen, args=(self._listener,), daemon=True).start()
+
+    def slow_down(self, seconds: float) -> None:
+        """Hold everything back for so long."""
+        self._delay = seconds
+
+    def _listen(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(self._target)
+                self._connections |= {near, far}
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                time.sleep(self._delay)
+                sink.sendall(data)
+        for connection in (source, sink):
+            self._close(connection)
+            self._connections.discard(connection)
+
+    @staticmethod
+    def _close(connection: socket.socket) -> None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            connection.close()
