@@ -32,6 +32,7 @@ class Scope(StrEnum):
     """What a key may do."""
 
     PREDICT = "predict"
+    FEEDBACK = "feedback"
     TRAIN = "train"
     ADMIN = "admin"
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class RunScreen:
-    """One line that moves: stage, bar, best score so far, elapsed, time left in the search.
+    """One line that moves: bar, elapsed, time left in the search, best score so far, stage or trial.
 
     Without a terminal (a log file, CI) it writes a line per stage and per better score instead.
     """
@@ -55,8 +55,8 @@ class RunScreen:
             task,
             description=message,
             completed=share if isinstance(share, int | float) else None,
-            best="" if self._best is None else f"best {self._best:.4g}",
-            left=f"{left:.0f} s left" if isinstance(left, int | float) and left > 0 else "",
+            best="" if self._best is None else f"best {self._best:.4g}, ",
+            left=f"{left:.0f} s left, " if isinstance(left, int | float) and left >= 1 else "",
         )
 
 
@@ -65,11 +65,9 @@ def _bar(console: "Console") -> "Progress":
 
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        TextColumn("{task.fields[best]}", markup=False),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.fields[left]}{task.fields[best]}{task.description}", markup=False),
         console=console,
         transient=True,
     )

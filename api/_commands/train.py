@@ -18,7 +18,7 @@ from api._commands.errors import CliError
 from api._commands.listing import AsJson
 from api._commands.runs import watch
 from api._commands.screen import RunScreen
-from api._commands.upload import upload
+from api._commands.upload import check_size, upload
 
 if TYPE_CHECKING:
     from models.training import Table, TrainOptions
@@ -73,6 +73,8 @@ def train(
         seed=seed,
         drop=tuple(drop or ()),
     )
+    if not offline:
+        check_size(file)
     table = read_table(file)
     understand(table, options)
     if offline:

@@ -6,9 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from api._commands.client import Client
+from api._commands.errors import CliError
 
 CHUNK_BYTES = 1 << 18
 UPLOAD_SECONDS = 600.0
+MAX_UPLOAD_BYTES = 50 * 1024 * 1024  # what Storage and the database take
+
+
+def check_size(file: Path) -> None:
+    """Refuse a file that the server would refuse, before it is read."""
+    size = file.stat().st_size if file.exists() else 0
+    if size > MAX_UPLOAD_BYTES:
+        raise CliError(
+            f"{file.name} is {size / 1e6:.0f} MB; a server takes at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB: "
+            "pack it with gzip, keep a random sample of its rows, or train --offline"
+        )
 
 
 def upload(

@@ -47,15 +47,16 @@ def test_train_refuses_in_one_line_when_the_table_is(case, run, tmp_path):
     _check_one_readable_line(done, tmp_path, expected)
 
 
-def test_train_refuses_200_mb_without_reading_them(run, tmp_path):
-    """A file above the limit is refused by its size, at once."""
+@pytest.mark.parametrize("where", [["--offline"], []])
+def test_train_refuses_200_mb_without_reading_them(where, run, tmp_path):
+    """A file above the limit is refused by its size, at once, and before a server is looked for."""
     with (tmp_path / "table.csv").open("wb") as file:
         file.write(HEADER.encode())
         file.truncate(200_000_000)
 
-    done = run("train", "table.csv", "--target", "label", "--offline", seconds=20)
+    done = run("train", "table.csv", "--target", "label", *where, seconds=20)
 
-    _check_one_readable_line(done, tmp_path, "the limit is")
+    _check_one_readable_line(done, tmp_path, "keep a random sample")
 
 
 def test_train_refuses_before_it_looks_for_a_server(run, tmp_path):
