@@ -99,6 +99,11 @@ class RunRecord:
         self._connection.close()
         self._connection = _connect()
 
+    def ensure_connected(self) -> None:
+        """Connect again where the connection broke."""
+        if self._connection.broken:
+            self.reconnect()
+
     def take_up(self) -> bool:
         """Make the run this worker's, in state running; False when there is nothing left to do.
 

@@ -70,21 +70,34 @@ def carry_out(run_id: UUID, stop: threading.Event) -> None:
         except RunInterrupted:
             record.give_back("The worker stopped; waiting for another one", is_counted=False)
             raise
-        except RunPostponed as error:
-            _postpone(record, error)
-        except psycopg.OperationalError as error:
-            record.reconnect()
-            _postpone(record, RunPostponed("The database did not answer."))
-            log.warning("run postponed", run_id=str(run_id), reason=str(error))
+        except Exception as error:  # noqa: BLE001  whatever it was, the owner of the run gets to know
+            _postpone(record, _cause(error))
         _remove_leftovers(record, storage)
 
 
+def _cause(error: Exception) -> RunPostponed:
+    """Say what got in the way of a run that may succeed the next time."""
+    match error:
+        case RunPostponed():
+            return error
+        case psycopg.OperationalError():
+            return RunPostponed("The database did not answer.")
+        case OSError():
+            return RunPostponed(f"The worker's machine failed: {error.strerror}.")
+        case _:
+            log.exception("run broke", error)
+            return RunPostponed(f"Something went wrong in the worker ({type(error).__name__}).")
+
+
 def _postpone(record: RunRecord, error: RunPostponed) -> None:
+    record.ensure_connected()
     if record.attempt >= MAX_ATTEMPTS:
         record.fail(f"{error} Tried {MAX_ATTEMPTS} times.")
         log.warning("run failed", run_id=str(record.run_id), reason=str(error))
         return
     record.give_back(f"{error} Trying again ({record.attempt} of {MAX_ATTEMPTS} attempts)", is_counted=True)
+    log.warning("run postponed", run_id=str(record.run_id), reason=str(error))
+    # What it may have uploaded is taken away by the next attempt.
     raise error
 
 

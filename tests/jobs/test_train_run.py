@@ -135,6 +135,17 @@ def test_silent_storage_postpones_the_run(bench: Any, unique: str, monkeypatch: 
     assert bench.reason(run) == "Storage does not answer. Tried 3 times."
 
 
+def test_full_disk_is_said(bench: Any, unique: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a failure of the machine ends in a sentence, and the run is tried again."""
+    run = bench.insert_run(unique, bench.upload(TABLE))
+    monkeypatch.setattr("tempfile.tempdir", "/dev/null")
+
+    with pytest.raises(RunPostponed, match="machine failed: Not a directory"):
+        go(run)
+
+    assert bench.state(run) == "queued"
+
+
 @pytest.mark.slow
 def test_failing_upload_leaves_nothing(
     bench: Any, unique: str, refusing_storage: str, monkeypatch: pytest.MonkeyPatch
