@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CONSTRAINT = re.compile(r'check constraint "([^"]* [^"]*)"')
 """The names of our constraints are sentences for the caller; the rest of such a message is for nobody."""
+_BARE_DENIAL = re.compile(r"permission denied for|new row violates row-level security")
 _BY_CODE: dict[str, type[ApiError]] = {
     "42501": NotAllowed,
     "23505": Conflict,
@@ -52,6 +53,8 @@ def explain_refusal(response: "httpx.Response") -> ApiError:
     message = str(said.get("message") or said.get("error") or "")
     if constraint := _CONSTRAINT.search(message):
         return RequestInvalid(constraint[1])
+    if _BARE_DENIAL.match(message):
+        return NotAllowed("That is not yours to do, or it needs another role")
     if named := _BY_CODE.get(str(said.get("code", ""))):
         return named(message)
     status = str(said.get("statusCode", response.status_code))  # Storage wraps its own status in a 400
