@@ -87,9 +87,8 @@ def key_create(
     if as_json:
         print(json.dumps(made, indent=2))
         return
-    print(
-        f"{made['key']}\n\nShown this once. Send it as 'Authorization: Bearer {made['prefix']}…' or 'x-api-key' to {url}/api/predict/…"
-    )
+    print(made["key"])
+    print(f"\nShown this once. Send it to {url} as the header x-api-key, or as Authorization: Bearer.")
 
 
 def key_list(*, as_json: AsJson = False) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from api._commands.errors import CliError, RequestRefused, ServerUnreachable, describe, moved
+from api._commands.errors import CliError, RequestRefused, ServerUnreachable, moved, summarise
 from api._stack.secrets import read_env
 from api._stack.settings import Settings
 
@@ -160,10 +160,6 @@ def _decoded(response: "httpx.Response", *, first_row: int = 0) -> Any:
     problem = body if isinstance(body, dict) else {}
     fallback = f"{_origin(str(response.url))} answered {response.status_code} {response.reason_phrase}"
     message = problem.get("detail") or problem.get("msg") or problem.get("message") or problem.get("title") or fallback
-    wrong = problem.get("errors") or []
-    raise RequestRefused(
-        str(message),
-        [describe(moved(each["pointer"], first_row), each["detail"]) for each in wrong],
-        status=response.status_code,
-        code=str(problem.get("error_code") or problem.get("code") or ""),
-    )
+    wrong = [(moved(each["pointer"], first_row), each["detail"]) for each in problem.get("errors") or []]
+    code = str(problem.get("error_code") or problem.get("code") or "")
+    raise RequestRefused(*summarise(str(message), wrong), status=response.status_code, code=code)

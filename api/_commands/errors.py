@@ -40,6 +40,14 @@ def report(error: CliError) -> int:
     return error.exit_code
 
 
+def summarise(message: str, wrong: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
+    """Split a refusal into its line and its details: one wrong field is the line itself, several are listed under it."""
+    details = [describe(pointer, detail) for pointer, detail in wrong]
+    if len(details) == 1:
+        return details[0], []
+    return (f"{len(details)} values do not fit" if message.startswith("#/") else message), details
+
+
 def describe(pointer: str, detail: str) -> str:
     """Say for people where a JSON pointer points: `#/rows/3/age` is "row 4, age"."""
     parts = [

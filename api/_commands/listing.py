@@ -17,14 +17,10 @@ def show_list(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, 
     if not rows:
         print(empty)
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
-    for row in rows:
-        table.add_row(*(Text(_cell(field, row.get(field))) for field in columns.values()))
-    Console().print(table)
+    grid = [list(columns), *([_cell(field, row.get(field)) for field in columns.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    for line in grid:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _cell(field: str, value: Any) -> str:

@@ -13,7 +13,7 @@ import typer
 
 from api._commands import answer as answers
 from api._commands.client import Client
-from api._commands.errors import CliError, describe, moved
+from api._commands.errors import CliError, moved, summarise
 from api._commands.listing import AsJson
 
 BATCH_ROWS = 1000
@@ -131,6 +131,6 @@ def _predict_here(folder: Path, rows: Sequence[Row]) -> dict[str, Any]:
     except ValidationError as error:
         raise CliError(f"{folder}/card.json is not a card: {error.errors()[0]['msg']}") from error
     except InvalidRows as error:
-        raise CliError("the rows do not fit the model", [describe(*each) for each in error.errors]) from error
+        raise CliError(*summarise(str(error), error.errors)) from error
     warnings = [each._asdict() for each in encoded.warnings]
     return {"model": card.name, "task": card.task, "predictions": predictions, "warnings": warnings}

@@ -83,11 +83,8 @@ def _follow(client: Client, run_id: str, screen: RunScreen) -> dict[str, Any]:
             screen.show(_flat(event))
             after = event["seq"]
         run: dict[str, Any] = page["run"]
-        if not page["events"]:
-            if run["status"] in FINISHED:
-                return run
-            if run["status"] == "queued":
-                screen.show({"kind": "queued", "message": "waiting for a worker"})
+        if run["status"] in FINISHED and not page["events"]:
+            return run
         time.sleep(POLL_SECONDS)
 
 

@@ -21,6 +21,7 @@ from api._commands.screen import RunScreen
 from api._commands.upload import check_size, upload
 
 if TYPE_CHECKING:
+    from models.contract import Card
     from models.training import Table, TrainOptions
 
 NAME = r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"
@@ -150,21 +151,26 @@ def _show_version(client: Client, run: dict[str, Any], *, as_json: bool) -> None
     from models.contract import Card
 
     slug, number = run["model"], run["version"]
-    champion = client.call("GET", f"/api/models/{slug}")["champion"]
+    model = client.call("GET", f"/api/models/{slug}")
+    champion = model["champion"]["number"]
     card = client.call("GET", f"/api/models/{slug}/card", params={"version": number})
     if as_json:
-        print(json.dumps({"run": run, "version": number, "champion": champion["number"], "card": card}, indent=2))
+        print(json.dumps({"run": run, "version": number, "champion": champion, "card": card}, indent=2))
         return
-    serves = champion["number"] == number
+    serves = champion == number
+    state = "answers as champion" if serves else f"waits as challenger; version {champion} stays champion"
+    heading = f"{slug} version {number} is certified and {state}"
     name = slug if serves else f"{slug}@{number}"
-    heading = f"{slug} version {number} is certified and " + (
-        "answers as champion" if serves else f"waits as challenger; version {champion['number']} stays champion"
-    )
-    row = result.example_row(Card.model_validate(card))
+    made = Card.model_validate(card)
+    steps = _next_steps(client, name, made, is_public=model["visibility"] == "public")
+    print(result.text(made, heading=heading, next_steps=steps))
+
+
+def _next_steps(client: Client, name: str, card: "Card", *, is_public: bool) -> list[str]:
+    row = result.example_row(card)
     url = client.place.api_url
-    steps = [
-        f"./rowcast predict {name} --row {row}",
-        f"curl {url}/api/predict/{name} -H 'content-type: application/json' -d {row}",
-        f"{url}/models/{name}",
-    ]
-    print(result.text(Card.model_validate(card), heading=heading, next_steps=steps))
+    if is_public:
+        others = f"curl {url}/api/predict/{name} -H 'content-type: application/json' -d {row}"
+    else:
+        others = f"./rowcast key create --scope predict --model {card.name}   (for programs: the model is private)"
+    return [f"./rowcast predict {name} --row {row}", others, f"{url}/models/{name}"]

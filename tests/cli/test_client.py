@@ -101,7 +101,8 @@ def test_call_names_each_wrong_field_by_the_row_of_the_file():
     ):
         client.call("POST", "/api/predict/x", first_row=1000)
 
-    assert refused.value.details == ("row 1004, age: 'x' is not a number",)
+    assert refused.value.message == "row 1004, age: 'x' is not a number"
+    assert refused.value.details == ()
 
 
 def test_call_reads_a_failure_that_is_no_problem_body():

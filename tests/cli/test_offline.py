@@ -100,6 +100,7 @@ def test_predict_names_each_wrong_field(trained):
     assert done.returncode == 1
     assert done.stdout == ""
     lines = done.stderr.splitlines()
+    assert lines[0] == "rowcast: 16 values do not fit"
     assert lines[1].startswith("  row 1, length: ")
     assert lines[2].startswith("  row 1, width: ")
     assert lines[-1] == "  … and 6 more"
