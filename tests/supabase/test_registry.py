@@ -30,9 +30,11 @@ def test_first_version_is_champion_at_once(world: Any) -> None:
     """A new model answers predictions without anybody's doing, and says why."""
     world.add_version("penguins")
 
-    moves = world.connection.execute(
-        "select alias, from_version_id, reason, promoted_by from public.promotions"
-    ).fetchall()
+    statement = (
+        "select alias, from_version_id, reason, promoted_by from public.promotions "
+        "where model_id = (select id from public.models where slug = 'penguins')"
+    )
+    moves = world.connection.execute(statement).fetchall()
 
     owner = world.people["owner"]
     assert set(moves) == {
