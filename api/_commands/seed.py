@@ -85,8 +85,7 @@ def find_example(settings: Settings) -> str:
             return ""
         slug = EXAMPLE if EXAMPLE in slugs else slugs[0]
         card = client.call("GET", f"/api/models/{slug}/card")
-    row = {feature["name"]: feature["example"] for feature in card["features"]}
-    body = shlex.quote(json.dumps(row))
+    body = shlex.quote(json.dumps(card["examples"][0], ensure_ascii=False))
     return f"curl -s {settings.site_url}/api/predict/{slug} -H 'content-type: application/json' -d {body}"
 
 
@@ -118,7 +117,8 @@ def _begin(client: Client, dataset: dict[str, Any], progress: Progress) -> Train
 
 
 def _start_run(client: Client, dataset: dict[str, Any]) -> dict[str, Any]:
-    stored = upload(client, GALLERY / "datasets" / dataset["file"], name=dataset["title"])
+    file = GALLERY / "datasets" / dataset["file"]
+    stored = upload(client, file, name=dataset["title"], source=dataset["source"], licence=dataset["licence"])
     run: dict[str, Any] = client.call(
         "POST",
         "/api/runs",
