@@ -3,9 +3,10 @@
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from quality import LABELS, recipe_label
+from quality import LABELS, precise, recipe_label, share
 
 ROW_HEIGHT = 30
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
@@ -15,7 +16,7 @@ _QUIET = alt.value("#9aa3a6")
 
 def error_removed(rows: list[dict[str, Any]]) -> alt.LayerChart:
     """Show for each model which share of the baseline's error it removes."""
-    data = pd.DataFrame(rows)
+    data = pd.DataFrame([{**row, "text": share(row["error_removed"])} for row in rows])
     lowest = min(0.0, float(data["error_removed"].min()))
     base = alt.Chart(data).encode(
         y=alt.Y("title:N", sort="-x", title=None, axis=alt.Axis(labelLimit=240)),
@@ -28,33 +29,31 @@ def error_removed(rows: list[dict[str, Any]]) -> alt.LayerChart:
         ],
     )
     bars = base.mark_bar(cornerRadiusEnd=4, height=16).encode(color=_ACCENT)
-    numbers = base.mark_text(align="left", dx=6).encode(text=alt.Text("error_removed:Q", format=".0%"), color=_QUIET)
+    numbers = base.mark_text(align="left", dx=6).encode(text="text:N", color=_QUIET)
     return (bars + numbers).properties(height=alt.Step(ROW_HEIGHT))
 
 
-def leaderboard(candidates: list[dict[str, Any]], score_name: str) -> alt.LayerChart:
-    """Show every recipe that was tried at its best score; the chosen one and the baseline stand out."""
-    data = pd.DataFrame([{**each, "label": recipe_label(each["recipe"])} for each in candidates])
-    data["kind"] = [
-        "chosen" if row.chosen else "baseline" if row.recipe == "baseline" else "tried" for row in data.itertuples()
-    ]
-    colour = alt.Color(
-        "kind:N",
-        scale=alt.Scale(domain=["chosen", "tried", "baseline"], range=["#0f9d86", "#7aa7c7", "#9aa3a6"]),
-        legend=alt.Legend(title=None, orient="top"),
+def leaderboard(candidates: list[dict[str, Any]], score_name: str, *, better: str) -> alt.Chart:
+    """Show every candidate of each recipe, the best recipe on top; the chosen one and the baseline stand out."""
+    data = pd.DataFrame(candidates)
+    data["kind"] = np.select([data["chosen"], data["recipe"] == "baseline"], ["chosen", "baseline"], "tried")
+    best = data.groupby("recipe")["score"].agg("min" if better == "lower" else "max")
+    best = best.sort_values(ascending=better == "lower")
+    data["label"] = [f"{recipe_label(recipe)}  {precise(best[recipe])}" for recipe in data["recipe"]]
+    order = [f"{recipe_label(recipe)}  {precise(score)}" for recipe, score in best.items()]
+    colours = alt.Scale(domain=["chosen", "tried", "baseline"], range=["#0f9d86", "#7aa7c7", "#9aa3a6"])
+    title = f"{LABELS.get(score_name, score_name)}, cross-validated ({better} is better)"
+    return (
+        alt.Chart(data.sort_values("chosen"))
+        .mark_point(filled=True, size=110, opacity=0.85)
+        .encode(
+            y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=240)),
+            x=alt.X("score:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=6)),
+            color=alt.Color("kind:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
+            tooltip=["label:N", alt.Tooltip("score:Q", format=".4f"), alt.Tooltip("seconds:Q", format=".1f"), "kind:N"],
+        )
+        .properties(height=alt.Step(ROW_HEIGHT + 4))
     )
-    base = alt.Chart(data).encode(
-        y=alt.Y("label:N", sort=alt.EncodingSortField("score", order="descending"), title=None),
-        x=alt.X(
-            "score:Q",
-            title=f"{LABELS.get(score_name, score_name)}, cross-validated",
-            scale=alt.Scale(zero=False, padding=16),
-        ),
-        tooltip=["label:N", alt.Tooltip("score:Q", format=".4f"), alt.Tooltip("seconds:Q", format=".1f"), "kind:N"],
-    )
-    return (base.mark_point(filled=True, size=110, opacity=0.9).encode(color=colour)).properties(
-        height=alt.Step(ROW_HEIGHT + 4)
-    ) + base.mark_text(align="left", dx=10).encode(text=alt.Text("score:Q", format=".3f"), color=_QUIET)
 
 
 def importance(rows: list[dict[str, Any]], count: int = 15) -> alt.LayerChart:
@@ -104,17 +103,18 @@ def reliability(bins: list[dict[str, Any]]) -> alt.LayerChart:
         .mark_line(strokeDash=[4, 4])
         .encode(x=alt.X("x:Q", scale=unit), y="y:Q", color=_QUIET)
     )
-    points = (
-        alt.Chart(pd.DataFrame(bins))
-        .mark_line(point=alt.OverlayMarkDef(filled=True, size=70))
-        .encode(
-            x=alt.X("predicted:Q", title="Predicted probability", scale=unit, axis=alt.Axis(format="%")),
-            y=alt.Y("observed:Q", title="Came true", scale=unit, axis=alt.Axis(format="%")),
-            color=_ACCENT,
-            tooltip=[alt.Tooltip("predicted:Q", format=".1%"), alt.Tooltip("observed:Q", format=".1%"), "count:Q"],
-        )
+    base = alt.Chart(pd.DataFrame(bins)).encode(
+        x=alt.X("predicted:Q", title="Predicted probability", scale=unit, axis=alt.Axis(format="%")),
+        y=alt.Y("observed:Q", title="Came true", scale=unit, axis=alt.Axis(format="%")),
+        color=_ACCENT,
     )
-    return (line + points).properties(height=280)
+    # A point is as large as its bin: what few rows say is not to be read as a fault.
+    points = base.mark_point(filled=True, opacity=0.85).encode(
+        size=alt.Size("count:Q", legend=None, scale=alt.Scale(range=[30, 320])),
+        tooltip=[alt.Tooltip("predicted:Q", format=".1%"), alt.Tooltip("observed:Q", format=".1%"), "count:Q"],
+    )
+    lines = base.mark_line(strokeWidth=1.2, opacity=0.5)
+    return (line + lines + points).properties(height=280)
 
 
 def residuals(quantiles: list[float]) -> alt.LayerChart:

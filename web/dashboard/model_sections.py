@@ -5,7 +5,7 @@ import streamlit as st
 
 import charts
 from api_client import Json
-from quality import LABELS, recipe_label, scores, short
+from quality import LABELS, Score, precise, recipe_label, scores, short, tiny
 
 KINDS = {
     "held_out": "Rows never seen in training",
@@ -20,17 +20,23 @@ def show_headline(card: Json) -> None:
     """Show each held-out score beside the baseline's."""
     evaluation = card["evaluation"]
     judged = scores(evaluation["metrics"], evaluation["baseline"])
-    for column, score in zip(st.columns(len(judged)), judged, strict=True):
-        delta = None if score.baseline is None else score.value - score.baseline
-        column.metric(
-            score.label,
-            short(score.value),
-            delta=None if delta is None else float(f"{delta:.3g}"),
-            delta_color="inverse" if score.better == "lower" else "normal",
-            delta_description="against the baseline",
-            border=True,
-            help=f"95 % interval {short(score.low)} to {short(score.high)}, on {evaluation['rows']:,} rows never seen in training.",
-        )
+    with st.grid(len(judged), min_column_width=180):
+        for score in judged:
+            show_score(score, evaluation["rows"])
+
+
+def show_score(score: Score, rows: int) -> None:
+    """Show one held-out score beside the baseline's."""
+    difference = None if score.baseline is None else float(f"{score.value - score.baseline:.3g}")
+    st.metric(
+        score.label,
+        precise(score.value),
+        delta=difference,
+        delta_color="inverse" if score.better == "lower" else "normal",
+        delta_description="against the baseline",
+        border=True,
+        help=f"95 % interval {precise(score.low)} to {precise(score.high)}, on {rows:,} rows never seen in training.",
+    )
 
 
 def show_quality(card: Json) -> None:
@@ -41,9 +47,13 @@ def show_quality(card: Json) -> None:
         st.subheader("Scores")
         st.dataframe(_score_table(evaluation), hide_index=True)
         st.subheader("Leaderboard")
-        st.caption("Every recipe that was tried, on the same folds.")
+        st.caption("Every candidate that was tried, on the same folds; the number is the best of its kind.")
         primary = next((each["name"] for each in evaluation["metrics"] if each["primary"]), "score")
-        st.altair_chart(charts.leaderboard(evaluation["leaderboard"], primary), alt="Recipes by cross-validated score")
+        better = next((each["better"] for each in evaluation["metrics"] if each["primary"]), "higher")
+        st.altair_chart(
+            charts.leaderboard(evaluation["leaderboard"], primary, better=better),
+            alt="Recipes by cross-validated score",
+        )
     with right:
         if evaluation["confusion"]:
             st.subheader("Confusion")
@@ -73,7 +83,7 @@ def _score_table(evaluation: Json) -> pd.DataFrame:
             {
                 "Score": score.label,
                 "Model (95 % interval)": score.text,
-                "Baseline": short(score.baseline),
+                "Baseline": precise(score.baseline),
                 "Better": score.better,
             }
             for score in scores(evaluation["metrics"], evaluation["baseline"])
@@ -130,8 +140,8 @@ def show_certificate(card: Json) -> None:
     st.subheader("Parity certificate")
     st.write(
         f"The ONNX file that is served was compared with the pipeline that was trained, on {parity['rows']:,} rows: "
-        f"**{parity['label_flips']} labels differ**, the largest difference is **{parity['max_error']:.1e}** "
-        f"(allowed: {parity['tolerance']:.0e})."
+        f"**{parity['label_flips']} labels differ**, the largest difference is **{tiny(parity['max_error'])}** "
+        f"(allowed: {tiny(parity['tolerance'])})."
     )
     st.badge(
         verdict,
@@ -145,7 +155,7 @@ def show_certificate(card: Json) -> None:
                     "Rows of this kind": KINDS.get(each["kind"], each["kind"]),
                     "Compared": each["rows"],
                     "Labels that differ": each["label_flips"],
-                    "Largest difference": f"{each['max_error']:.1e}",
+                    "Largest difference": tiny(each["max_error"]),
                 }
                 for each in parity["kinds"]
             ]
@@ -169,6 +179,6 @@ def show_origin(card: Json) -> None:
         "Made with": ", ".join(f"{name} {version}" for name, version in card["libraries"].items()),
     }
     st.subheader("Origin")
-    st.table(pd.DataFrame({"": list(facts), " ": list(facts.values())}), hide_index=True)
+    st.table(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), hide_index=True, hide_header=True)
     for warning in card["warnings"]:
         st.warning(warning, icon=":material/report:")

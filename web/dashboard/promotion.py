@@ -8,7 +8,7 @@ import streamlit as st
 import api_client
 import session
 from api_client import CallFailed, Json
-from quality import ago, scores, short
+from quality import ago, precise, scores
 
 MAX_REASON = 500
 
@@ -40,7 +40,7 @@ def _version_row(version: Json) -> Json:
     return {
         "Version": f"v{version['number']}" if version["number"] else "–",
         "Aliases": ", ".join(version["aliases"]),
-        **{score.label: short(score.value) for score in judged},
+        **{score.label: precise(score.value) for score in judged},
         "Rows": f"{version['rows']:,}",
         "Made": ago(version["created_at"]),
         "SHA-256": version["digest"][:12],

@@ -21,6 +21,7 @@ RECIPES = {
 }
 TASKS = {"binary": "Yes or no", "multiclass": "One of several", "regression": "Amount"}
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -55,7 +56,7 @@ class Score:
     @property
     def text(self) -> str:
         """The score with its 95 % interval."""
-        return f"{short(self.value)}  ({short(self.low)} to {short(self.high)})"
+        return f"{precise(self.value)}  ({precise(self.low)} to {precise(self.high)})"
 
 
 def scores(metrics: list[dict[str, Any]], baseline: list[dict[str, Any]]) -> list[Score]:
@@ -80,6 +81,26 @@ def short(value: float | None) -> str:
     if size < 0.001:  # noqa: PLR2004
         return f"{value:.1e}"
     return f"{value:.3g}" if size >= 1 else f"{value:.3f}"
+
+
+def precise(value: float | None) -> str:
+    """Write a score with as many digits as two of them can differ in."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"  # noqa: PLR2004
+
+
+def tiny(value: float) -> str:
+    """Write a very small number as people write it."""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}\u00a0×\u00a010{str(int(exponent)).translate(_RAISED)}"
+
+
+def share(value: float) -> str:
+    """Write a share as a percentage that says 100 % only when it is."""
+    return f"{value:.1%}" if 0.99 <= value < 1 else f"{value:.0%}"  # noqa: PLR2004
 
 
 def ago(moment: str | None, now: datetime | None = None) -> str:

@@ -68,7 +68,7 @@ def _follow(run_id: str) -> Json:
 def _show_state(run: Json, events: list[Json]) -> None:
     colour, icon = BADGES[run["status"]]
     st.markdown(
-        f":{colour}-badge[:material/{icon}: {run['status']}] &nbsp; **{run['model_slug']}** predicts **{run['target']}**"
+        f":{colour}-badge[:material/{icon}: {run['status']}] &nbsp; **{run['model']}** predicts **{run['target']}**"
     )
     if run["status"] == "running":
         stages = [event["data"].get("stage") for event in events if event["kind"] == "stage"]
@@ -86,9 +86,9 @@ def _show_state(run: Json, events: list[Json]) -> None:
         st.success("Trained, certified and registered.", icon=":material/verified:")
         st.page_link(
             "app_pages/model.py",
-            label=f"Open {run['model_slug']}",
+            label=f"Open {run['model']}",
             icon=":material/arrow_forward:",
-            query_params={"model": run["model_slug"]},
+            query_params={"model": run["model"]},
         )
     elif run["status"] == "failed":
         st.error(run["reason"] or "The run failed.", icon=":material/error:")

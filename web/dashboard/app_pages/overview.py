@@ -8,10 +8,10 @@ import streamlit as st
 import api_client
 import charts
 import session
-from quality import TASKS, Score, ago, scores, short
+from quality import TASKS, Score, ago, precise, scores, share
 
+# Above this many models a table reads better than cards, and the chart shows the best ones only.
 MANY = 12
-"""Above this many models the chart shows the best ones only."""
 
 
 def read_rows(models: list[api_client.Json]) -> list[dict[str, Any]]:
@@ -26,8 +26,8 @@ def read_rows(models: list[api_client.Json]) -> list[dict[str, Any]]:
                 "title": model["title"] or model["slug"],
                 "task": TASKS.get(model["task"], model["task"]),
                 "target": model["target"],
-                "score": f"{score.label} {short(score.value)}" if score else "no champion yet",
-                "baseline": short(score.baseline) if score else "–",
+                "score": f"{score.label} {precise(score.value)}" if score else "no champion yet",
+                "baseline": precise(score.baseline) if score else "–",
                 "error_removed": score.error_removed if score else None,
                 "version": champion["number"] if champion else None,
                 "rows": champion["rows"] if champion else None,
@@ -40,14 +40,36 @@ def read_rows(models: list[api_client.Json]) -> list[dict[str, Any]]:
 
 def show_totals(rows: list[dict[str, Any]]) -> None:
     """Say the few numbers that sum everything up."""
-    better = [row for row in rows if (row["error_removed"] or 0) > 0]
-    columns = st.columns(4)
-    columns[0].metric("Models", len(rows), border=True)
-    columns[1].metric(
-        "In service", sum(row["version"] is not None for row in rows), border=True, help="With a champion that answers"
-    )
-    columns[2].metric("Better than baseline", f"{len(better)} of {len(rows)}", border=True)
-    columns[3].metric("Rows learned from", f"{sum(row['rows'] or 0 for row in rows):,}", border=True)
+    better = sum((row["error_removed"] or 0) > 0 for row in rows)
+    in_service = sum(row["version"] is not None for row in rows)
+    with st.grid(4, min_column_width=150):
+        st.metric("Models", len(rows), border=True)
+        st.metric("In service", in_service, border=True, help="With a champion that answers predictions")
+        st.metric("Better than the baseline", f"{better} of {len(rows)}", border=True)
+        st.metric("Rows learned from", f"{sum(row['rows'] or 0 for row in rows):,}", border=True)
+
+
+def show_cards(rows: list[dict[str, Any]]) -> None:
+    """Show each model on a card of its own."""
+    with st.grid(3, min_column_width=260, border=True) as grid:
+        for row in rows:
+            with grid.cell():
+                show_card(row)
+
+
+def show_card(row: dict[str, Any]) -> None:
+    """Show what matters about one model."""
+    link = {"label": f"**{row['title']}**", "icon": ":material/arrow_forward:", "icon_position": "right"}
+    st.page_link("app_pages/model.py", **link, width="stretch", query_params={"model": row["slug"]})
+    st.caption(f"{row['task']}: {row['target']}")
+    removed = row["error_removed"]
+    if removed is None:
+        st.caption("No champion yet: the first version that passes its certificate becomes one.")
+        return
+    st.progress(min(max(removed, 0.0), 1.0), text=f"**{share(removed)}** of the baseline's error removed")
+    st.caption(f"{row['score']} · baseline {row['baseline']}")
+    version = f"v{row['version']}" if row["version"] else "bundled"
+    st.caption(f"{version} · {row['rows']:,} rows · {row['visibility']} · {row['updated']}")
 
 
 COLUMNS = {
@@ -97,6 +119,18 @@ def show_empty(is_signed_in: bool) -> None:  # noqa: FBT001  one caller, one mea
             st.page_link("app_pages/account.py", label="Sign in", icon=":material/login:")
 
 
+def show_chart(rows: list[dict[str, Any]]) -> None:
+    """Show which models help most."""
+    judged = sorted((row for row in rows if row["error_removed"] is not None), key=lambda row: -row["error_removed"])
+    if not judged:
+        return
+    st.subheader("Better than guessing, by how much")
+    st.caption(
+        "Share of the baseline's error that each champion removes. The baseline always gives one answer: the most frequent, or the mean."
+    )
+    st.altair_chart(charts.error_removed(judged[:MANY]), alt="Bar chart of error removed by model")
+
+
 token = session.token()
 st.title("Overview")
 with st.spinner("Reading the registry …", show_time=True):
@@ -110,12 +144,8 @@ else:
     )
     show_totals(found)
     st.subheader("Models")
-    show_table(found)
-    judged = [row for row in found if row["error_removed"] is not None]
-    if judged:
-        st.subheader("Better than guessing, by how much")
-        st.caption(
-            "Share of the baseline's error that each champion removes. The baseline always says the most frequent answer, or the mean."
-        )
-        best = sorted(judged, key=lambda row: -row["error_removed"])[:MANY]
-        st.altair_chart(charts.error_removed(best), alt="Bar chart of error removed by model")
+    if len(found) > MANY:
+        show_table(found)
+    else:
+        show_cards(found)
+    show_chart(found)

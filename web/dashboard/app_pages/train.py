@@ -102,7 +102,7 @@ def show_history(token: str) -> None:
     table = pd.DataFrame(
         [
             {
-                "Model": run["model_slug"],
+                "Model": run["model"],
                 "Predicts": run["target"],
                 "Status": run["status"],
                 "Progress": float(run["progress"]),
