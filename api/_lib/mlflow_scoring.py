@@ -80,7 +80,7 @@ def _read_json(body: bytes, card: Card) -> ScoringRequest:
     form = given[0]
     if unknown := [name for name in sent if name not in {form, "params"}]:
         refuse(f"#/{unknown[0][:80]}", f"not known beside {form!r}")
-    if not isinstance(sent.get("params") or {}, dict):
+    if not isinstance(sent.get("params"), (dict, type(None))):
         refuse("#/params", "expected an object")
     data = sent[form]
     match form:

@@ -58,7 +58,7 @@ def read_tensor(sent: Mapping[str, Any], place: str, raw: bytes | None) -> Tenso
     name, datatype, shape = sent.get("name"), sent.get("datatype"), _shape(sent.get("shape"), place)
     if not isinstance(name, str) or not name:
         refuse(f"{place}/name", "expected the name of the tensor")
-    if datatype != TEXT and datatype not in DTYPES:
+    if not isinstance(datatype, str) or (datatype != TEXT and datatype not in DTYPES):
         refuse(f"{place}/datatype", f"expected one of {', '.join([*DTYPES, TEXT])}")
     if raw is not None:
         return Tensor(name, datatype, shape, _from_bytes(raw, datatype, prod(shape), f"{place}/data"))
@@ -85,7 +85,9 @@ def binary_size(sent: Mapping[str, Any], place: str) -> int | None:
 
 def read_parameters(sent: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     """Read the `parameters` of a request, an input or an output: an object of texts, numbers, true and false."""
-    parameters = sent.get("parameters") or {}
+    parameters = sent.get("parameters")
+    if parameters is None:
+        return {}
     if not isinstance(parameters, dict) or any(isinstance(value, (dict, list)) for value in parameters.values()):
         refuse(f"{place}/parameters", "expected an object of texts, numbers, true and false")
     return parameters
