@@ -33,6 +33,10 @@ KEY_STALE_SECONDS = 900.0
 """How long a key that was good goes on while the database does not answer."""
 
 
+KEYS_COOLDOWN_SECONDS = 2.0
+"""Between two looks at the project's published keys: forged key ids must not become calls."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is calling, and in whose name the database is asked."""
@@ -142,7 +146,7 @@ def _published_keys() -> "PyJWKClient":
     import jwt
 
     address = f"{settings().supabase_url}/auth/v1/.well-known/jwks.json"
-    return jwt.PyJWKClient(address, lifespan=600, timeout=3)
+    return jwt.PyJWKClient(address, lifespan=600, timeout=3, cooldown_duration=KEYS_COOLDOWN_SECONDS)
 
 
 async def _identify_key(key: str) -> Caller:

@@ -12,13 +12,14 @@ ROW = {"length": 1, "width": 2, "island": "Dream"}
 
 
 @pytest.fixture(autouse=True)
-def _everything_is_up_again(own_site: OwnSite):
+def _everything_is_up_again(own_site: OwnSite, unique: str):
     """Leave every door open, and wait until the API has noticed."""
     yield
     for door in (own_site.supabase, own_site.kv):
         door.shut()
         door.open()
-    assert own_site.wait_until("/api/predict/not-there?x=1", 404).status_code == 404
+    never_asked = f"/api/predict/{unique}-never?length=1"  # an answer that cannot come from memory
+    assert own_site.wait_until(never_asked, 404).status_code == 404
 
 
 def test_loaded_model_answers_while_the_database_is_down(own_site: OwnSite, public_model: str):
