@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from api._commands.errors import CliError, moved, summarise
 from api._commands.listing import AsJson
 
 BATCH_ROWS = 1000
+BATCH_BYTES = 4_000_000  # the API takes 4.5 MB
 
 Row = dict[str, Any]
 
@@ -100,9 +101,10 @@ def _predict_there(model: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Ask the server in batches; later ones name the first one's version, so that a promotion cannot split a file."""
     merged: dict[str, Any] = {}
     with Client() as client:
-        for first_row in range(0, len(rows), BATCH_ROWS):
-            batch = {"rows": rows[first_row : first_row + BATCH_ROWS]}
-            answer = client.call("POST", f"/api/predict/{quote(model, safe='@')}", json=batch, first_row=first_row)
+        for first_row, body in _batches(rows):
+            path = f"/api/predict/{quote(model, safe='@')}"
+            headers = {"content-type": "application/json"}
+            answer = client.call("POST", path, content=body, headers=headers, first_row=first_row)
             warnings = [{**each, "pointer": moved(each["pointer"], first_row)} for each in answer["warnings"]]
             if merged:
                 merged["predictions"] += answer["predictions"]
@@ -111,6 +113,19 @@ def _predict_there(model: str, rows: Sequence[Row]) -> dict[str, Any]:
                 merged = {**answer, "warnings": warnings}
                 model = f"{answer['model']}@{answer['version']}" if answer["version"] else model
     return merged
+
+
+def _batches(rows: Sequence[Row]) -> Iterator[tuple[int, bytes]]:
+    """Cut rows into request bodies below what a function may receive; each comes with the number of rows before it."""
+    first_row, size, parts = 0, 0, list[bytes]()
+    for number, row in enumerate(rows):
+        part = json.dumps(row, ensure_ascii=False).encode()
+        if parts and (len(parts) == BATCH_ROWS or size + len(part) > BATCH_BYTES):
+            yield first_row, b'{"rows":[%b]}' % b",".join(parts)
+            first_row, size, parts = number, 0, []
+        parts.append(part)
+        size += len(part) + 1
+    yield first_row, b'{"rows":[%b]}' % b",".join(parts)
 
 
 def _predict_here(folder: Path, rows: Sequence[Row]) -> dict[str, Any]:

@@ -4,12 +4,13 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
 
 from api._commands.client import Client
-from api._commands.errors import CliError, ServerUnreachable
+from api._commands.errors import CliError, RequestRefused, ServerUnreachable
 from api._commands.listing import AsJson, show_list
 from api._commands.screen import RunScreen
 
@@ -73,8 +74,9 @@ def _follow(client: Client, run_id: str, screen: RunScreen) -> dict[str, Any]:
     while True:
         try:
             page = client.call("GET", f"/api/runs/{run_id}/events", params={"after": after})
-        except ServerUnreachable:
-            if time.monotonic() - answered_at > PATIENCE_SECONDS:
+        except (ServerUnreachable, RequestRefused) as error:
+            is_passing = isinstance(error, ServerUnreachable) or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            if not is_passing or time.monotonic() - answered_at > PATIENCE_SECONDS:
                 raise
             time.sleep(POLL_SECONDS)
             continue
