@@ -20,6 +20,7 @@ from api._stack.settings import Settings
 
 _UNPRIVILEGED = "nobody"
 _FALLBACK = Path("/var/lib")
+_LOCALE = "C.UTF-8"
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _initialise(cluster: Cluster, settings: Settings, password: str) -> None:
             os.chown(secret.name, cluster.user, -1)
         command = [str(cluster.install / "bin" / "initdb"), "--pgdata", str(cluster.data), "--username=postgres"]
         command += ["--auth=scram-sha-256", f"--pwfile={secret.name}", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
+        command += ["--locale-provider=builtin", f"--builtin-locale={_LOCALE}", "--no-instructions"]
         done = subprocess.run(
             command,
             env={**tools.base_environ(), "LC_ALL": "C"},

@@ -73,6 +73,10 @@ class Stack:
             state.clear(self.settings)
             self._lock.release()
 
+    def pids(self) -> dict[str, int]:
+        """Return the process number of each service."""
+        return {name: child.pid for name, child in self._supervisor.children().items()} if self._supervisor else {}
+
     def environ(self) -> dict[str, str]:
         """Return the variables with which a function, a job or a client uses this stack."""
         return secrets.environ(self.settings, secrets.load(self.settings))

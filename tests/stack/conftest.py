@@ -43,10 +43,10 @@ class Machine:
             start_new_session=True,
         )
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, seconds: float = 60) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=seconds)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def status(self) -> dict:
