@@ -73,6 +73,7 @@ def _read_csv(name: str) -> list[Row]:
     """Read rows as text: the model's card decides what each cell is, the same way at every door."""
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        name = "standard input" if name == "-" else name
         text = raw.decode("utf-8-sig")
     except OSError as error:
         raise CliError(f"{name} cannot be read: {error.strerror}") from error

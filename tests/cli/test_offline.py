@@ -113,6 +113,10 @@ def test_predict_names_each_wrong_field(trained):
         (["--row", "{"], "--row is not JSON"),
         (["--row", "[1]"], "--row is not an object"),
         (["--csv", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["--csv", "-"], "standard input has no rows"),
+        (["--csv", "ragged.csv"], "ragged.csv: line 3: 2 fields under a header of 1"),
+        (["--csv", "twice.csv"], "two columns of one name"),
+        (["--csv", "latin.csv"], "latin.csv is not UTF-8"),
         ([], "give either --row JSON or --csv FILE"),
         (["--row", "{}", "--csv", "-"], "give either --row JSON or --csv FILE"),
         (["--row", "{}", "--out", "made.txt"], "neither .csv nor .json"),
@@ -120,8 +124,11 @@ def test_predict_names_each_wrong_field(trained):
 )
 def test_predict_explains_what_it_cannot_read(trained, words, said):
     _, folder = trained
+    (folder / "ragged.csv").write_text("a\n1\n1,2\n", encoding="utf-8")
+    (folder / "twice.csv").write_text("a,a\n1,2\n", encoding="utf-8")
+    (folder / "latin.csv").write_bytes(b"caf\xe9\n1\n")
 
-    done = run_in(folder, "predict", "--offline", "wild-flowers", *words)
+    done = run_in(folder, "predict", "--offline", "wild-flowers", *words, text="")
 
     assert (done.returncode, done.stderr.count("\n"), done.stdout) == (1, 1, "")
     assert said in done.stderr
