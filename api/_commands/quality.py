@@ -64,7 +64,7 @@ class Outcome:
 def _run(*targets: str) -> Outcome:
     """Run targets of every project; what they say is passed through as it comes."""
     outcome, node = Outcome(), tools.node()
-    script = tools.npm_package("nx") / "bin" / "nx.js"
+    script = tools.npm_package("nx") / "dist" / "bin" / "nx.js"
     command = [str(node), str(script), "run-many", "--targets", ",".join(targets), "--nxBail=false"]
     environ = {
         **os.environ,
