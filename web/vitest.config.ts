@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
+import { svelteTesting } from "@testing-library/svelte/vite";
 import { defineConfig, mergeConfig } from "vitest/config";
-import site from "./vite.config";
+import site from "./vite.config.ts";
 
 export default mergeConfig(
   site,
   defineConfig({
-    // Component tests need Svelte's browser build, which Node would not choose by itself.
-    resolve: { conditions: ["browser"] },
-    test: { dir: resolve(import.meta.dirname, "../tests/web"), environment: "jsdom", restoreMocks: true },
+    plugins: [svelteTesting()],
+    test: { dir: resolve(import.meta.dirname, "../tests/web"), restoreMocks: true },
   }),
 );

@@ -10,6 +10,47 @@ export function isNumeric(feature: Feature): boolean {
   return feature.kind === "number" || feature.kind === "integer";
 }
 
+export interface Choice {
+  value: Value;
+  label: string;
+  /** Share of the training rows. */
+  share: number;
+}
+
+/** What can be chosen in a column that takes few values, as seen in training; null when it takes many. */
+export function choicesOf(feature: Feature): Choice[] | null {
+  if (feature.kind === "boolean") {
+    const share = booleanShare(feature);
+    return [
+      { value: true, label: "Yes", share },
+      { value: false, label: "No", share: 1 - share },
+    ];
+  }
+  if (feature.kind === "category" && feature.category_count <= OPEN_CHOICES) {
+    return feature.categories.map(({ value, share }) => ({ value, label: value, share }));
+  }
+  return fewNumbers(feature);
+}
+
+function fewNumbers(feature: Feature): Choice[] | null {
+  const { kind, minimum, maximum, histogram } = feature;
+  if (kind !== "integer" || minimum === null || maximum === null || maximum - minimum >= OPEN_CHOICES) return null;
+  const total = Math.max(1, sum(histogram));
+  const all = Array.from({ length: maximum - minimum + 1 }, (_, offset) => minimum + offset);
+  return all
+    .map((value) => ({ value, label: String(value), share: (histogram[binOf(value, feature)] ?? 0) / total }))
+    .filter((choice) => choice.share > 0);
+}
+
+function binOf(value: number, { minimum, maximum, histogram }: Feature): number {
+  const span = (maximum ?? 0) - (minimum ?? 0) || 1;
+  return Math.min(histogram.length - 1, Math.floor(((value - (minimum ?? 0)) / span) * histogram.length));
+}
+
+function sum(counts: number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
 /** A sensible first row: the card's medians and most frequent values. */
 export function defaultRow(card: Card): Row {
   return Object.fromEntries(card.features.map((feature) => [feature.name, defaultValue(feature)]));
@@ -46,9 +87,8 @@ function randomValue(feature: Feature, random: () => number): Value {
 }
 
 function booleanShare(feature: Feature): number {
-  const counts = feature.histogram;
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  return total > 0 ? (counts.at(-1) ?? 0) / total : 0.5;
+  const total = sum(feature.histogram);
+  return total > 0 ? (feature.histogram.at(-1) ?? 0) / total : 0.5;
 }
 
 function randomCategory(feature: Feature, draw: number): Value {

@@ -7,26 +7,28 @@ const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "?"]);
 
 /**
  * Read a number in either notation: `1234.5`, `1,234.5`, `1.234,5`, `12,5`, `1 234,5`, `1e3`.
- * What could mean two numbers is refused with the two ways out, never guessed.
+ * What could mean two numbers is refused with the two ways out, never guessed; where only whole numbers are
+ * taken, `1,234` means one of them.
  */
-export function parseNumber(text: string): Parsed {
+export function parseNumber(text: string, whole = false): Parsed {
   const trimmed = text.trim().replace(/[\u2212\u2013]/g, "-");
   if (MISSING.has(trimmed.toLowerCase())) return { value: null };
   const digits = trimmed.replace(/(?<=\d)[\s'\u2019](?=\d{3}(?!\d))/g, "");
-  const ambiguous = /^[+-]?[1-9]\d{0,2},\d{3}$/.exec(digits);
-  if (ambiguous) {
+  const isAmbiguous = /^[+-]?[1-9]\d{0,2},\d{3}$/.test(digits);
+  if (isAmbiguous && !whole) {
     return { error: `Write ${digits.replace(",", "")} or ${digits.replace(",", ".")}: ${trimmed} could mean either.` };
   }
   const plain = toPlain(digits);
   if (plain === null) return { error: `“${shorten(trimmed)}” is not a number.` };
   const value = Number(plain);
+  if (whole && !Number.isInteger(value)) return { error: "This column holds whole numbers." };
   return Number.isFinite(value) ? { value } : { error: `“${shorten(trimmed)}” is too large.` };
 }
 
 function toPlain(text: string): string | null {
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return text;
-  if (/^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text)) return text.replaceAll(",", "");
-  if (/^[+-]?\d{1,3}(\.\d{3})+,\d+$/.test(text)) return text.replaceAll(".", "").replace(",", ".");
+  if (/^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/.test(text)) return text.replaceAll(",", "");
+  if (/^[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+$/.test(text)) return text.replaceAll(".", "").replace(",", ".");
   if (/^[+-]?\d*,\d+$/.test(text)) return text.replace(",", ".");
   return null;
 }
@@ -42,11 +44,11 @@ export function inputText(value: number): string {
 
 const grouped = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 /** Four digits stay together, so that a year reads as a year. */
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0, useGrouping: "min2" });
+const integers = new Intl.NumberFormat("en", { maximumFractionDigits: 0, useGrouping: "min2" });
 
 /** A number to read: four significant digits, no digit of an integer part lost. */
 export function formatNumber(value: number): string {
-  if (Math.abs(value) >= 1000) return whole.format(value);
+  if (Math.abs(value) >= 1000) return integers.format(value);
   return Math.abs(value) > 0 && Math.abs(value) < 1e-4
     ? value.toExponential(1).replace(".0e", "e")
     : grouped.format(value);

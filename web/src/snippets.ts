@@ -14,7 +14,7 @@ export function snippet(language: Language, origin: string, ref: ModelRef, row: 
 }
 
 function curl(url: string, row: Row): string {
-  const body = JSON.stringify(row, null, 2).replaceAll("'", "'\\''");
+  const body = JSON.stringify(row, null, 2).replaceAll("'", "'\\''").replaceAll("\n", "\n  ");
   return `curl '${url}' \\\n  -H 'content-type: application/json' \\\n  -d '${body}'`;
 }
 

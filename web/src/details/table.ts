@@ -8,6 +8,9 @@ import type { Card, FieldNote, Prediction, Row } from "../types";
 export const MAX_BYTES = 20 * 1024 ** 2;
 export const MAX_ROWS = 50_000;
 
+/** What a spreadsheet would run: a cell like these is written with an apostrophe before it. A negative number is none. */
+const FORMULA = /^(?:[=@\t\r]|[+-](?![\d.]))/;
+
 export interface Table {
   header: string[];
   rows: string[][];
@@ -132,7 +135,7 @@ export function toCsv(table: Table, outcomes: Outcome[], card: Card): string {
     const outcome = outcomes[index] ?? { prediction: null, fault: null };
     return [...row, ...outcomeCells(card, outcome), ...(failed ? [outcome.fault ?? ""] : [])];
   });
-  return Papa.unparse({ fields, data }, { escapeFormulae: true });
+  return Papa.unparse({ fields, data }, { escapeFormulae: FORMULA });
 }
 
 /** The card's own rows as a CSV to try. */

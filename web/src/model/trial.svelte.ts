@@ -1,5 +1,6 @@
 /** One visitor trying one model: the row as edited, and the newest answer to it. */
 
+import { SvelteSet } from "svelte/reactivity";
 import { type ModelRef, Problem, predict } from "../api";
 import { defaultRow, notesByFeature } from "../inputs";
 import { startLive } from "../live";
@@ -21,7 +22,11 @@ export interface Trial {
   readonly faults: Map<string, string>;
   /** By column: what the server remarks. */
   readonly remarks: Map<string, string>;
+  /** True while a field holds what cannot be used: the answer then belongs to the row before. */
+  readonly isBehind: boolean;
   set(name: string, value: Value): void;
+  /** Note whether a field holds text that is no value. */
+  hold(name: string, isHeld: boolean): void;
   fill(row: Row): void;
   retry(): void;
   stop(): void;
@@ -35,6 +40,7 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
   let elapsedMs = $state<number | null>(null);
   let faults = $state.raw(new Map<string, string>());
   let remarks = $state.raw(new Map<string, string>());
+  const held = new SvelteSet<string>();
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   const live = startLive<Row, Answer>({
@@ -94,6 +100,13 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
       if (row[name] === value) return;
       row[name] = value;
       ask();
+    },
+    get isBehind() {
+      return held.size > 0 || faults.size > 0;
+    },
+    hold(name, isHeld) {
+      if (isHeld) held.add(name);
+      else held.delete(name);
     },
     fill(next) {
       row = { ...next };

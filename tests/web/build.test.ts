@@ -1,0 +1,46 @@
+import { resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build, type Rolldown } from "vite";
+import { beforeAll, expect, it } from "vitest";
+
+const SCRIPT_BUDGET_BYTES = 60 * 1024;
+let files: (Rolldown.OutputChunk | Rolldown.OutputAsset)[];
+
+beforeAll(async () => {
+  const web = resolve(import.meta.dirname, "../../web");
+  const result = (await build({ root: web, logLevel: "silent", build: { write: false } })) as Rolldown.RolldownOutput;
+  files = result.output;
+}, 60_000);
+
+function pageText(): string {
+  const page = files.find((file) => file.fileName === "index.html");
+  return page?.type === "asset" ? String(page.source) : "";
+}
+
+it("needs at most 60 kB of compressed script before a page works", () => {
+  const chunks = new Map(files.filter((file) => file.type === "chunk").map((chunk) => [chunk.fileName, chunk]));
+  const needed = new Set<string>();
+  const follow = (name: string) => {
+    if (needed.has(name)) return;
+    needed.add(name);
+    chunks.get(name)?.imports.forEach(follow);
+  };
+  for (const chunk of chunks.values()) if (chunk.isEntry) follow(chunk.fileName);
+
+  const bytes = [...needed].reduce((sum, name) => sum + gzipSync(chunks.get(name)?.code ?? "").length, 0);
+
+  expect(needed.size).toBeGreaterThan(0);
+  expect(bytes).toBeLessThanOrEqual(SCRIPT_BUDGET_BYTES);
+});
+
+it("holds no inline script and no inline style, so that a strict content policy can forbid them", () => {
+  expect(pageText()).toContain("<script");
+  expect(pageText()).not.toMatch(/<script(?![^>]*\bsrc=)[^>]*>/);
+  expect(pageText()).not.toMatch(/<style|\sstyle=|\son\w+=/);
+});
+
+it("asks no other host for anything", () => {
+  const styles = files.filter((file) => file.fileName.endsWith(".css") && file.type === "asset");
+  const text = pageText() + styles.map((file) => (file.type === "asset" ? String(file.source) : "")).join("");
+  expect(text.match(/(?:src|href)="https?:[^"]*"|url\(["']?https?:[^)]*\)/g)).toBeNull();
+});
