@@ -8,6 +8,7 @@ the same tensors.
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from models.contract import Card, Feature
 from models.errors import MAX_REPORTED, CoercionError, FieldError, InvalidRows
 
 _ABSENT = object()
+_MAX_SUGGESTIONS = 10
 _POINTER_SAFE = "!$&'()*+,;=:@~"
 
 Pointer = Callable[[int, str], str]
@@ -151,15 +153,15 @@ class RowEncoder:
             errors.append(FieldError(pointer(index, ""), "expected an object of features"))
             return [0.0] * self._numeric_count, [""] * self._text_count
         if not row.keys() <= self._readable:
-            errors += self._unknown(row, lambda name: pointer(index, name))
+            errors += self._unknown(row, lambda name: pointer(index, name), told=len(errors))
         noted = _Noted(errors, warnings, lambda name: pointer(index, name))
         return _read(self._numeric_cells, row, 0.0, noted), _read(self._text_cells, row, "", noted)
 
-    def _unknown(self, given: Mapping[str, object], pointer: Callable[[str], str]) -> list[FieldError]:
+    def _unknown(self, given: Mapping[str, object], pointer: Callable[[str], str], told: int = 0) -> list[FieldError]:
+        unknown = islice((str(name) for name in given if name not in self._readable), MAX_REPORTED)
         return [
-            FieldError(pointer(str(name)), f"unknown feature{_suggestion(str(name), self._names)}")
-            for name in given
-            if name not in self._readable
+            FieldError(pointer(name), f"unknown feature{_suggestion(name, self._names, told=number)}")
+            for number, name in enumerate(unknown, start=told)
         ]
 
     def _as_text(self, texts: list[list[str]]) -> NDArray[np.object_]:
@@ -178,14 +180,15 @@ class _NumericCell:
         self.low = -FLOAT32_MAX if feature.minimum is None else feature.minimum
         self.high = FLOAT32_MAX if feature.maximum is None else feature.maximum
 
-    def read(self, row: Mapping[str, object]) -> tuple[float, str | None]:
-        value = row.get(self.feature.name, _ABSENT)
-        number = self.coerce(_given(value, self.feature))
-        if self.low <= number <= self.high:
-            return number, None
-        if number != number:  # noqa: PLR0124  # NaN: missing
-            return number, _missing_oddity(self.feature)
-        return number, f"{number:g} is outside the training range, {self.low:g} to {self.high:g}"
+    def read(self, row: Mapping[str, object]) -> float:
+        return self.coerce(_given(row.get(self.feature.name, _ABSENT), self.feature))
+
+    def oddity(self, value: float, *, told: int) -> str | None:  # noqa: ARG002  # a number has no nearest name
+        if self.low <= value <= self.high:
+            return None
+        if value != value:  # noqa: PLR0124  # NaN: missing
+            return _missing_oddity(self.feature)
+        return f"{value:g} is outside the training range, {self.low:g} to {self.high:g}"
 
 
 class _TextCell:
@@ -198,17 +201,21 @@ class _TextCell:
         if feature.missing_share > 0:
             self.plain |= {None: "", "": ""}
 
-    def read(self, row: Mapping[str, object]) -> tuple[str, str | None]:
-        text = coerce_category(_given(row.get(self.feature.name, _ABSENT), self.feature))
-        if text in self.values:
-            return text, None
-        return text, _unseen_oddity(text, self.feature) if text else _missing_oddity(self.feature)
+    def read(self, row: Mapping[str, object]) -> str:
+        return coerce_category(_given(row.get(self.feature.name, _ABSENT), self.feature))
+
+    def oddity(self, value: str, *, told: int) -> str | None:
+        if value in self.values:
+            return None
+        return _unseen_oddity(value, self.feature, told=told) if value else _missing_oddity(self.feature)
 
 
 class _Cell[T](Protocol):
     feature: Feature
 
-    def read(self, row: Mapping[str, object]) -> tuple[T, str | None]: ...
+    def read(self, row: Mapping[str, object]) -> T: ...
+
+    def oddity(self, value: T, *, told: int) -> str | None: ...
 
 
 class _Noted(NamedTuple):
@@ -223,12 +230,15 @@ def _read[T](cells: Sequence[_Cell[T]], row: Mapping[str, object], placeholder: 
     values = []
     for cell in cells:
         try:
-            value, oddity = cell.read(row)
+            value = cell.read(row)
         except CoercionError as error:
-            value, oddity = placeholder, None
+            value = placeholder
             noted.errors.append(FieldError(noted.pointer(cell.feature.name), error.detail))
-        if oddity and len(noted.warnings) < MAX_REPORTED:
-            noted.warnings.append(FieldError(noted.pointer(cell.feature.name), oddity))
+        else:
+            # To describe an oddity takes longer than to read a cell: only as many as are told.
+            told = len(noted.warnings)
+            if told < MAX_REPORTED and (oddity := cell.oddity(value, told=told)):
+                noted.warnings.append(FieldError(noted.pointer(cell.feature.name), oddity))
         values.append(value)
     return values
 
@@ -245,11 +255,15 @@ def _missing_oddity(feature: Feature) -> str | None:
     return None if feature.missing_share > 0 else "missing, and training never saw this feature missing"
 
 
-def _unseen_oddity(text: str, feature: Feature) -> str:
-    return f"training never saw this value{_suggestion(text, [category.value for category in feature.categories])}"
+def _unseen_oddity(text: str, feature: Feature, *, told: int) -> str:
+    known = [category.value for category in feature.categories]
+    return f"training never saw this value{_suggestion(text, known, told=told)}"
 
 
-def _suggestion(name: str, known: Sequence[str]) -> str:
+def _suggestion(name: str, known: Sequence[str], *, told: int) -> str:
+    """Name the nearest known name. A hard one takes up to 0.1 s to find, so only the first few faults get one."""
+    if told >= _MAX_SUGGESTIONS:
+        return ""
     close = get_close_matches(name[:80], known, n=1) or [other for other in known if other.lower() == name.lower()]
     return f"; did you mean {close[0]!r}?" if close else ""
 
