@@ -7,21 +7,19 @@ the same tensors.
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import islice
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.coercion import FLOAT32_MAX, NUMERIC_COERCIONS, canonical_row, coerce_category
-from models.contract import Card, Feature
-from models.errors import MAX_REPORTED, CoercionError, FieldError, InvalidRows
+from models.cells import Notes, NumericCell, TextCell, read_cells, suggestion
+from models.coercion import canonical_row
+from models.contract import Card
+from models.errors import MAX_REPORTED, FieldError, InvalidRows
 
-_ABSENT = object()
-_MAX_SUGGESTIONS = 10
 _POINTER_SAFE = "!$&'()*+,;=:@~"
 
 Pointer = Callable[[int, str], str]
@@ -59,8 +57,8 @@ class RowEncoder:
         self._required = [feature.name for feature in card.features if feature.required]
         self._readable = frozenset({*self._names, card.target, *card.ignored_columns})
         self._numeric_count, self._text_count, self._width = len(numeric), len(text), len(numeric) + len(text)
-        self._numeric_cells = [_NumericCell(feature) for feature in numeric]
-        self._text_cells = [_TextCell(feature) for feature in text]
+        self._numeric_cells = [NumericCell(feature) for feature in numeric]
+        self._text_cells = [TextCell(feature) for feature in text]
         self._numbers_of = _picker([feature.name for feature in numeric])
         self._texts_of = _picker([feature.name for feature in text])
         self._known = [cell.plain for cell in self._text_cells]
@@ -154,13 +152,13 @@ class RowEncoder:
             return [0.0] * self._numeric_count, [""] * self._text_count
         if not row.keys() <= self._readable:
             errors += self._unknown(row, lambda name: pointer(index, name), told=len(errors))
-        noted = _Noted(errors, warnings, lambda name: pointer(index, name))
-        return _read(self._numeric_cells, row, 0.0, noted), _read(self._text_cells, row, "", noted)
+        noted = Notes(errors, warnings, lambda name: pointer(index, name))
+        return read_cells(self._numeric_cells, row, 0.0, noted), read_cells(self._text_cells, row, "", noted)
 
     def _unknown(self, given: Mapping[str, object], pointer: Callable[[str], str], told: int = 0) -> list[FieldError]:
         unknown = islice((str(name) for name in given if name not in self._readable), MAX_REPORTED)
         return [
-            FieldError(pointer(name), f"unknown feature{_suggestion(name, self._names, told=number)}")
+            FieldError(pointer(name), f"unknown feature{suggestion(name, self._names, told=number)}")
             for number, name in enumerate(unknown, start=told)
         ]
 
@@ -169,103 +167,6 @@ class RowEncoder:
         if self._text_count:
             array[:] = texts
         return array
-
-
-class _NumericCell:
-    """One numeric feature: its coercion, and the training range that counts as ordinary."""
-
-    def __init__(self, feature: Feature) -> None:
-        self.feature = feature
-        self.coerce = NUMERIC_COERCIONS[feature.kind]
-        self.low = -FLOAT32_MAX if feature.minimum is None else feature.minimum
-        self.high = FLOAT32_MAX if feature.maximum is None else feature.maximum
-
-    def read(self, row: Mapping[str, object]) -> float:
-        return self.coerce(_given(row.get(self.feature.name, _ABSENT), self.feature))
-
-    def oddity(self, value: float, *, told: int) -> str | None:  # noqa: ARG002  # a number has no nearest name
-        if self.low <= value <= self.high:
-            return None
-        if value != value:  # noqa: PLR0124  # NaN: missing
-            return _missing_oddity(self.feature)
-        return f"{value:g} is outside the training range, {self.low:g} to {self.high:g}"
-
-
-class _TextCell:
-    """One category: the values that need no second look, and what is said about the others."""
-
-    def __init__(self, feature: Feature) -> None:
-        self.feature = feature
-        self.values = frozenset(category.value for category in feature.categories)
-        self.plain: dict[object, str] = {value: value for value in self.values}
-        if feature.missing_share > 0:
-            self.plain |= {None: "", "": ""}
-
-    def read(self, row: Mapping[str, object]) -> str:
-        return coerce_category(_given(row.get(self.feature.name, _ABSENT), self.feature))
-
-    def oddity(self, value: str, *, told: int) -> str | None:
-        if value in self.values:
-            return None
-        return _unseen_oddity(value, self.feature, told=told) if value else _missing_oddity(self.feature)
-
-
-class _Cell[T](Protocol):
-    feature: Feature
-
-    def read(self, row: Mapping[str, object]) -> T: ...
-
-    def oddity(self, value: T, *, told: int) -> str | None: ...
-
-
-class _Noted(NamedTuple):
-    """Where the faults and oddities of one row are written down."""
-
-    errors: list[FieldError]
-    warnings: list[FieldError]
-    pointer: Callable[[str], str]
-
-
-def _read[T](cells: Sequence[_Cell[T]], row: Mapping[str, object], placeholder: T, noted: _Noted) -> list[T]:
-    values = []
-    for cell in cells:
-        try:
-            value = cell.read(row)
-        except CoercionError as error:
-            value = placeholder
-            noted.errors.append(FieldError(noted.pointer(cell.feature.name), error.detail))
-        else:
-            # To describe an oddity takes longer than to read a cell: only as many as are told.
-            told = len(noted.warnings)
-            if told < MAX_REPORTED and (oddity := cell.oddity(value, told=told)):
-                noted.warnings.append(FieldError(noted.pointer(cell.feature.name), oddity))
-        values.append(value)
-    return values
-
-
-def _given(value: object, feature: Feature) -> object:
-    if value is not _ABSENT:
-        return value
-    if feature.required:
-        raise CoercionError("this feature is required (null says that its value is unknown)")
-    return None
-
-
-def _missing_oddity(feature: Feature) -> str | None:
-    return None if feature.missing_share > 0 else "missing, and training never saw this feature missing"
-
-
-def _unseen_oddity(text: str, feature: Feature, *, told: int) -> str:
-    known = [category.value for category in feature.categories]
-    return f"training never saw this value{_suggestion(text, known, told=told)}"
-
-
-def _suggestion(name: str, known: Sequence[str], *, told: int) -> str:
-    """Name the nearest known name. A hard one takes up to 0.1 s to find, so only the first few faults get one."""
-    if told >= _MAX_SUGGESTIONS:
-        return ""
-    close = get_close_matches(name[:80], known, n=1) or [other for other in known if other.lower() == name.lower()]
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _picker(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:

@@ -9,30 +9,34 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from models.training.choice import Choice
 from models.training.data import Fold
+from models.training.fitting import Outputs
 from models.training.metrics import loss
-from models.training.search import Found
 
 _MIN_ROWS = 200  # below it two more parameters per class cost more than they bring
 _MIN_GAIN = 0.005  # of the loss: less is noise
 
 
-def calibrated_loss(found: Found, answers: NDArray[np.int64]) -> float | None:
-    """Estimate the loss after calibration by fitting it on all folds but one; None if calibration would not help."""
-    best = found.best
-    if best.scores is None or len(answers) < _MIN_ROWS:
+def calibrated_loss(choice: Choice, folds: list[Fold], answers: NDArray[np.int64]) -> float | None:
+    """Estimate the loss after calibration by fitting it on all folds but one; None if calibration would not help.
+
+    A blend is left alone: averaging calibrates.
+    """
+    scores = choice.members[0][1].scores
+    if len(choice.members) > 1 or scores is None or len(answers) < _MIN_ROWS:
         return None
     losses = [
         loss(
             answers[fold.check],
-            _calibrated(best.scores[fold.fit], answers[fold.fit], best.scores[fold.check]),
+            _calibrated(scores[fold.fit], answers[fold.fit], scores[fold.check]),
             classification=True,
         )
-        for fold in found.folds
+        for fold in folds
     ]
     estimate = float(np.mean(losses))
-    better = sum(new < old for new, old in zip(losses, best.losses, strict=True))
-    return estimate if estimate < best.loss * (1 - _MIN_GAIN) and better * 2 > len(losses) else None
+    better = sum(new < old for new, old in zip(losses, choice.losses, strict=True))
+    return estimate if estimate < choice.loss * (1 - _MIN_GAIN) and better * 2 > len(losses) else None
 
 
 def with_calibration(pipeline: Pipeline, folds: list[Fold]) -> Pipeline:
@@ -43,21 +47,17 @@ def with_calibration(pipeline: Pipeline, folds: list[Fold]) -> Pipeline:
     return Pipeline([*pipeline.steps[:-1], ("model", wrapped)])
 
 
-def _calibrated(
-    scores: NDArray[np.float64], answers: NDArray[np.int64], asked: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _calibrated(scores: Outputs, answers: NDArray[np.int64], asked: Outputs) -> Outputs:
     if scores.shape[1] == 1:
         return _sigmoid(scores, answers == 1, asked)
     each = [_sigmoid(scores[:, [code]], answers == code, asked[:, [code]])[:, 1] for code in range(scores.shape[1])]
     stacked = np.column_stack(each)
-    shares: NDArray[np.float64] = stacked / stacked.sum(axis=1, keepdims=True)
+    shares: Outputs = stacked / stacked.sum(axis=1, keepdims=True)
     return shares
 
 
-def _sigmoid(
-    scores: NDArray[np.float64], positive: NDArray[np.bool_], asked: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _sigmoid(scores: Outputs, positive: NDArray[np.bool_], asked: Outputs) -> Outputs:
     spread = float(scores.std()) or 1.0
     fitted = LogisticRegression(C=1e4).fit(scores / spread, positive)
-    probabilities: NDArray[np.float64] = fitted.predict_proba(asked / spread)
+    probabilities: Outputs = fitted.predict_proba(asked / spread)
     return probabilities

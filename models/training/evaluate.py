@@ -1,5 +1,7 @@
 """Judges the served file on the held-out rows, with the numbers a reader needs to doubt it."""
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,21 +9,21 @@ from models.contract import Candidate, Evaluation, Importance, IntervalNote, Met
 from models.encoding import Encoded
 from models.runtime import OnnxModel, label_indexes
 from models.training.data import TrainingData
-from models.training.metrics import classification_metrics, primary_scorer, regression_metrics, score_from_loss
+from models.training.fitting import Outputs
+from models.training.metrics import classification_metrics, primary_scorer, regression_metrics
 from models.training.progress import Progress
-from models.training.search import Found, Trial
 
 COVERAGE = 0.9
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 _MAX_SHUFFLED_ROWS = 2_000
-_SHUFFLES = 5
+_MAX_SHUFFLES = 5
+_IMPORTANCE_SECONDS = 2.0
 _BINS = 10
-_MAX_LISTED = 30
 
 
 def evaluate(
-    model: OnnxModel, data: TrainingData, found: Found, chosen: Candidate, progress: Progress, seed: int
+    model: OnnxModel, data: TrainingData, leaderboard: list[Candidate], progress: Progress, seed: int
 ) -> Evaluation:
     """Score the served file and the baseline on the held-out rows."""
     rows = data.held_out
@@ -41,7 +43,7 @@ def evaluate(
         rows=len(rows),
         metrics=_metrics(data, outputs, seed),
         baseline=_metrics(data, _baseline_outputs(data), seed),
-        leaderboard=_leaderboard(found, chosen, classification=data.classification),
+        leaderboard=leaderboard,
         importance=_importance(model, data, progress, seed),
         confusion=table,
         reliability=bins,
@@ -49,41 +51,28 @@ def evaluate(
     )
 
 
-def served_outputs(model: OnnxModel, data: TrainingData, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+def served_outputs(model: OnnxModel, data: TrainingData, rows: NDArray[np.intp]) -> Outputs:
     """Run the served file: probabilities [N, K] or amounts [N]."""
     outputs = model.run(Encoded(data.numeric[rows], data.text[rows], ())).astype(np.float64)
     return outputs if data.classification else outputs[:, 0]
 
 
-def conformal_interval(data: TrainingData, found: Found, outputs: NDArray[np.float64]) -> IntervalNote:
+def conformal_interval(data: TrainingData, residuals: Outputs, outputs: Outputs) -> IntervalNote:
     """Take the half width from residuals of rows the folds did not learn from, and measure its coverage on held-out rows."""
-    assert found.best.outputs is not None, "the best trial is complete"
-    residuals = np.abs(data.answers(found.rows) - found.best.outputs) * data.spread
     level = min(np.ceil((len(residuals) + 1) * COVERAGE) / len(residuals), 1.0)
-    half_width = float(np.quantile(residuals, level, method="higher"))
+    half_width = float(np.quantile(np.abs(residuals) * data.spread, level, method="higher"))
     covered = np.abs(data.target.answers[data.held_out] - outputs) <= half_width
     return IntervalNote(coverage=COVERAGE, half_width=half_width, measured=float(covered.mean()))
 
 
-def candidate(trial: Trial, *, classification: bool, chosen: bool = False) -> Candidate:
-    """Write a trial as a line of the leaderboard."""
-    return Candidate(
-        recipe=trial.recipe,
-        score=score_from_loss(trial.loss, classification=classification),
-        seconds=round(trial.seconds, 3),
-        chosen=chosen,
-        parameters=trial.parameters,
-    )
-
-
-def _metrics(data: TrainingData, outputs: NDArray[np.float64], seed: int) -> list[Metric]:
+def _metrics(data: TrainingData, outputs: Outputs, seed: int) -> list[Metric]:
     answers = data.target.answers[data.held_out]
     if data.classification:
         return classification_metrics(answers.astype(np.int64), outputs, seed)
     return regression_metrics(answers.astype(np.float64), outputs, seed)
 
 
-def _baseline_outputs(data: TrainingData) -> NDArray[np.float64]:
+def _baseline_outputs(data: TrainingData) -> Outputs:
     """Answer every held-out row with the training shares or the training mean."""
     if not data.classification:
         return np.full(len(data.held_out), data.center)
@@ -92,45 +81,33 @@ def _baseline_outputs(data: TrainingData) -> NDArray[np.float64]:
     return np.tile(shares, (len(data.held_out), 1))
 
 
-def _leaderboard(found: Found, chosen: Candidate, *, classification: bool) -> list[Candidate]:
-    """List the best trials and the best of every recipe, best first; the chosen one stands for its own trial."""
-    ranked = sorted((trial for trial in found.trials if trial.complete), key=lambda trial: trial.loss)
-    firsts = {
-        id(next(trial for trial in ranked if trial.recipe == recipe)) for recipe in {one.recipe for one in ranked}
-    }
-    listed = [
-        trial
-        for place, trial in enumerate(ranked)
-        if trial is not found.best and (place < _MAX_LISTED or id(trial) in firsts)
-    ]
-    return [chosen, *[candidate(trial, classification=classification) for trial in listed]]
-
-
 def _importance(model: OnnxModel, data: TrainingData, progress: Progress, seed: int) -> list[Importance]:
     """Shuffle one column at a time and see how much the primary score suffers, most important first."""
     random = np.random.default_rng(seed)
     rows = random.permutation(data.held_out)[:_MAX_SHUFFLED_ROWS]
     numeric, text = data.numeric[rows], data.text[rows]
+    columns = [*data.numeric_columns, *data.text_columns]
     score = primary_scorer(data.target.answers[rows], classification=data.classification)
+    started = time.perf_counter()
     intact = score(served_outputs(model, data, rows))
+    affordable = _IMPORTANCE_SECONDS / (time.perf_counter() - started) / len(columns)
+    shuffles = int(np.clip(affordable, 1, _MAX_SHUFFLES))
     important = []
-    for packed, columns in ((numeric, data.numeric_columns), (text, data.text_columns)):
-        for position, column in enumerate(columns):
-            progress.check()
-            kept = packed[:, position].copy()
-            losses = []
-            for _ in range(_SHUFFLES):
-                packed[:, position] = random.permutation(kept)
-                outputs = model.run(Encoded(numeric, text, ())).astype(np.float64)
-                losses.append(score(outputs if data.classification else outputs[:, 0]) - intact)
-            packed[:, position] = kept
-            important.append(
-                Importance(feature=column.name, mean=float(np.mean(losses)), deviation=float(np.std(losses)))
-            )
+    for position, column in enumerate(columns):
+        progress.check()
+        packed, place = (numeric, position) if position < numeric.shape[1] else (text, position - numeric.shape[1])
+        kept = packed[:, place].copy()
+        losses = []
+        for _ in range(shuffles):
+            packed[:, place] = random.permutation(kept)
+            outputs = model.run(Encoded(numeric, text, ())).astype(np.float64)
+            losses.append(score(outputs if data.classification else outputs[:, 0]) - intact)
+        packed[:, place] = kept
+        important.append(Importance(feature=column.name, mean=float(np.mean(losses)), deviation=float(np.std(losses))))
     return sorted(important, key=lambda one: -one.mean)
 
 
-def _reliability(codes: NDArray[np.int64], probabilities: NDArray[np.float64]) -> list[ReliabilityBin]:
+def _reliability(codes: NDArray[np.int64], probabilities: Outputs) -> list[ReliabilityBin]:
     """Compare stated with observed frequencies: of the second class, or of the chosen one where there are more than two."""
     if probabilities.shape[1] == 2:  # noqa: PLR2004  # binary
         stated, came_true = probabilities[:, 1], codes == 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.compose
 from onnx import TensorProto, helper
 from skl2onnx import convert_sklearn, update_registered_converter
 from skl2onnx.common._registration import get_converter, get_shape_calculator
@@ -20,6 +21,7 @@ from sklearn.pipeline import Pipeline
 
 from models.errors import ExportRefused
 from models.runtime import NUMERIC_INPUT, TEXT_INPUT
+from models.training.blend import Blend
 from models.training.recipes import Plan
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -28,13 +30,39 @@ OPSETS = {"": 18, "ai.onnx.ml": 3}
 PROBABILITIES = "probabilities"
 VALUE = "value"
 
+_IR_VERSION = 8  # what opset 18 came with
 
-def export(pipeline: Pipeline, plan: Plan, *, center: float = 0.0, spread: float = 1.0) -> bytes:
-    """Convert a trained pipeline; amounts are brought back to their own units in float64 inside the file.
+
+def export(blend: Blend, plan: Plan, *, center: float = 0.0, spread: float = 1.0) -> bytes:
+    """Convert trained pipelines into one file; amounts are brought back to their own units in float64 inside it.
 
     Raises:
         ExportRefused: when the converter does not know a construct.
     """
+    try:
+        members = [_converted(pipeline, plan) for _, pipeline in blend.members]
+    except Exception as error:  # the converter's errors share no root
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ExportRefused(f"{blend.constructs} cannot be written as ONNX: {reason[:200]}") from error
+    kind = TensorProto.FLOAT if plan.classification else TensorProto.DOUBLE
+    output = helper.make_tensor_value_info(PROBABILITIES if plan.classification else VALUE, kind, [None, None])
+    nodes: list[Any] = []
+    for number, ((weight, _), member) in enumerate(zip(blend.members, members, strict=True)):
+        nodes += [*member.graph.node, *_scaled(_output(member), weight * spread, f"share_{number}")]
+    nodes += _sum([f"share_{number}" for number in range(len(members))], center, kind, output.name)
+    initializers = list(chain.from_iterable(member.graph.initializer for member in members))
+    graph = helper.make_graph(_needed(nodes, output.name), "model", members[0].graph.input, [output])
+    names = set(chain.from_iterable(node.input for node in graph.node))
+    graph.initializer.extend(one for one in initializers if one.name in names)
+    opsets = [helper.make_opsetid(domain, number) for domain, number in OPSETS.items()]
+    model = helper.make_model(graph, opset_imports=opsets, producer_name="rowcast", ir_version=_IR_VERSION)
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _converted(pipeline: Pipeline, plan: Plan) -> onnx.ModelProto:
+    """Convert one pipeline; every name in it but the inputs' gets a prefix of its own."""
     inputs: list[tuple[str, Any]] = []
     if plan.numeric:
         inputs.append((NUMERIC_INPUT, FloatTensorType([None, plan.numeric])))
@@ -42,61 +70,46 @@ def export(pipeline: Pipeline, plan: Plan, *, center: float = 0.0, spread: float
         inputs.append((TEXT_INPUT, StringTensorType([None, len(plan.categories)])))
     rounded = _with_float32_thresholds(pipeline)
     options = {id(rounded): {"zipmap": False}} if plan.classification else None
-    try:
-        model = convert_sklearn(rounded, initial_types=inputs, options=options, target_opset=OPSETS)
-    except Exception as error:  # the converter's errors share no root
-        names = " → ".join(type(step).__name__ for _, step in pipeline.steps)
-        raise ExportRefused(f"{names} cannot be written as ONNX: {str(error).strip().splitlines()[0][:200]}") from error
-    if plan.classification:
-        _finish(model, PROBABILITIES, _as_float32(model.graph.output[1]))
-    else:
-        _finish(model, VALUE, _in_units(model.graph.output[0], center, spread))
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString()
-    return content
+    model = convert_sklearn(rounded, initial_types=inputs, options=options, target_opset=OPSETS)
+    return onnx.compose.add_prefix(model, f"m{id(pipeline)}_", rename_inputs=False)
 
 
-def _as_float32(output: Any) -> list[Any]:
-    return [helper.make_node("Cast", [output.name], [PROBABILITIES + "_out"], to=TensorProto.FLOAT)]
+def _output(member: onnx.ModelProto) -> str:
+    """Name the last output: a classifier's first one is its label, which the runtime finds by itself."""
+    name: str = member.graph.output[-1].name
+    return name
 
 
-def _in_units(output: Any, center: float, spread: float) -> list[Any]:
-    """Undo the standard units of training in float64: float32 would lose the digits of large amounts."""
-    constants = [
-        helper.make_node("Constant", [], [name], value=helper.make_tensor(name, TensorProto.DOUBLE, [], [number]))
-        for name, number in (("center", center), ("spread", spread))
-    ]
+def _scaled(name: str, factor: float, result: str) -> list[Any]:
     return [
-        *constants,
-        helper.make_node("Cast", [output.name], ["standard"], to=TensorProto.DOUBLE),
-        helper.make_node("Mul", ["standard", "spread"], ["spread_out"]),
-        helper.make_node("Add", ["spread_out", "center"], [VALUE + "_out"]),
+        helper.make_node("Cast", [name], [f"{result}_double"], to=TensorProto.DOUBLE),
+        _constant(f"{result}_factor", factor),
+        helper.make_node("Mul", [f"{result}_double", f"{result}_factor"], [result]),
     ]
 
 
-def _finish(model: onnx.ModelProto, name: str, nodes: Sequence[Any]) -> None:
-    """Append the last steps, name the one output and drop what no longer leads to it (the label)."""
-    graph = model.graph
-    graph.node.extend(nodes)
-    kind = TensorProto.FLOAT if name == PROBABILITIES else TensorProto.DOUBLE
-    del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(f"{name}_out", kind, [None, None]))
-    needed = {f"{name}_out"}
+def _sum(shares: Sequence[str], center: float, kind: int, result: str) -> list[Any]:
+    """Add up the members and the center in float64: float32 would lose the digits of large amounts."""
+    return [
+        _constant("center", center),
+        helper.make_node("Sum", [*shares, "center"], ["total"]),
+        helper.make_node("Cast", ["total"], [result], to=kind),
+    ]
+
+
+def _constant(name: str, number: float) -> Any:
+    return helper.make_node("Constant", [], [name], value=helper.make_tensor(name, TensorProto.DOUBLE, [], [number]))
+
+
+def _needed(nodes: Sequence[Any], output: str) -> list[Any]:
+    """Drop the steps that no longer lead to the output, such as those that choose a label."""
+    needed = {output}
     kept = []
-    for node in reversed(graph.node):
+    for node in reversed(nodes):
         if needed & set(node.output):
             kept.append(node)
             needed.update(node.input)
-    kept.reverse()
-    initializers = [one for one in graph.initializer if one.name in needed]
-    del graph.node[:], graph.initializer[:], graph.value_info[:]
-    graph.node.extend(kept)
-    graph.initializer.extend(initializers)
-    final = {name: f"{name}_before", f"{name}_out": name}
-    for node in graph.node:
-        node.input[:] = [final.get(one, one) for one in node.input]
-        node.output[:] = [final.get(one, one) for one in node.output]
-    graph.output[0].name = name
+    return kept[::-1]
 
 
 class _PlainIntegers:

@@ -11,14 +11,13 @@ import numpy as np
 import onnxruntime
 import sklearn
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 from models.contract import ParityCertificate, ParityKind
 from models.errors import ExportRefused
 from models.runtime import TIE, OnnxModel, label_indexes
 from models.training.awkward import Batch, batches
+from models.training.blend import Blend
 from models.training.data import TrainingData, as_inputs, typed
-from models.training.fitting import predict
 
 TOLERANCE = 1e-5
 """Largest difference of a probability; of an amount, relative to the target's spread or, further out, to its distance."""
@@ -31,19 +30,18 @@ class _Comparison:
     worst_row: dict[str, Any]
 
 
-def certify(pipeline: Pipeline, model: OnnxModel, content: bytes, data: TrainingData, seed: int) -> ParityCertificate:
+def certify(blend: Blend, model: OnnxModel, content: bytes, data: TrainingData, seed: int) -> ParityCertificate:
     """Compare the two engines on held-out and awkward rows.
 
     Raises:
         ExportRefused: naming the construct and the worst row, when they differ.
     """
-    compared = [_compare(pipeline, model, batch, data) for batch in batches(data, content, seed)]
+    compared = [_compare(blend, model, batch, data) for batch in batches(data, content, seed)]
     worst = max(compared, key=lambda one: (one.kind.label_flips > 0, one.worst_error))
     flips = sum(one.kind.label_flips for one in compared)
     if flips or not worst.worst_error <= TOLERANCE:
-        names = " → ".join(type(step).__name__ for _, step in pipeline.steps)
         raise ExportRefused(
-            f"the ONNX form of {names} differs from scikit-learn by {worst.worst_error:.2g} (allowed: {TOLERANCE:g}) with "
+            f"the ONNX form of {blend.constructs} differs from scikit-learn by {worst.worst_error:.2g} (allowed: {TOLERANCE:g}) with "
             f"{flips} changed labels; worst on this row of kind {worst.kind.kind!r}: {json.dumps(worst.worst_row)}"
         )
     return ParityCertificate(
@@ -58,10 +56,10 @@ def certify(pipeline: Pipeline, model: OnnxModel, content: bytes, data: Training
     )
 
 
-def _compare(pipeline: Pipeline, model: OnnxModel, batch: Batch, data: TrainingData) -> _Comparison:
+def _compare(blend: Blend, model: OnnxModel, batch: Batch, data: TrainingData) -> _Comparison:
     rows = as_rows(batch, data)
     served = model.run(model.encode(rows)).astype(np.float64)
-    trained = predict(pipeline, as_inputs(batch.numeric, batch.text))
+    trained = blend.predict(as_inputs(batch.numeric, batch.text))
     if data.classification:
         errors = np.abs(served - trained).max(axis=1)
         flips = _flips(served, trained)

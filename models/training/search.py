@@ -26,7 +26,7 @@ _HOPELESS = 1.3  # times the best plain loss: a recipe beyond it is not tuned
 _PRUNED_AFTER = 2  # folds: worse than the best on each of them ends a trial
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
     """One candidate on the folds. `outputs` holds each row's answer from the fold that did not learn from it, and
     `scores` the raw scores behind it.
@@ -143,7 +143,7 @@ class Search:
                     asked.report(one.loss, len(judged))
                 judged.append(one)
             trial.losses = [one.loss for one in judged]
-            if asked is not None and self._is_beaten(trial.losses):
+            if self._is_beaten(trial.losses) if asked is not None else self._is_late():
                 break
         if len(judged) == len(self.folds):
             trial.complete = True
@@ -166,6 +166,11 @@ class Search:
         if len(losses) < _PRUNED_AFTER or len(losses) == len(self.folds):
             return False
         return all(mine > best for mine, best in zip(losses, self.best.losses, strict=False))
+
+    def _is_late(self) -> bool:
+        """Tell whether the whole budget is spent while there is a model to fall back on."""
+        fallback = any(trial.complete and trial.recipe != BASELINE for trial in self.trials)
+        return fallback and self.progress.elapsed > self.progress.budget_seconds
 
     def _tell(self, trial: Trial) -> None:
         best = self.best

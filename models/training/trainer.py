@@ -4,9 +4,8 @@ Nothing is written here, and nothing is returned unless the certificate passed.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
@@ -15,10 +14,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from models.contract import Candidate, Card, ParityCertificate
 from models.errors import ExportRefused
 from models.runtime import OnnxModel
+from models.training.blend import Blend
 from models.training.calibrate import calibrated_loss, with_calibration
 from models.training.card import draft_card
-from models.training.data import make_folds, prepare
-from models.training.evaluate import candidate, conformal_interval, evaluate, served_outputs
+from models.training.choice import Choice, alone, choose, leaderboard
+from models.training.data import Fold, make_folds, prepare
+from models.training.evaluate import conformal_interval, evaluate, served_outputs
 from models.training.export import export
 from models.training.options import TrainOptions
 from models.training.parity import certify
@@ -41,12 +42,24 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class _Attempt:
+    """A choice made ready to be trained, and its line on the leaderboard."""
+
+    choice: Choice
+    line: Candidate
+    blend: Blend
+
+
+@dataclass(frozen=True)
 class _Certified:
-    pipeline: Pipeline
+    """An attempt whose file passed, and why earlier ones did not."""
+
+    choice: Choice
+    chosen: Candidate
     model: OnnxModel
     content: bytes
     parity: ParityCertificate
-    chosen: Candidate
+    refused: list[str]
 
 
 def train(
@@ -82,7 +95,8 @@ class _Run:
         self.progress.stage("search", "Trying recipes", 0.05)
         search = Search(self.data, self.plan, self.progress, seed=self.options.seed, threads=self.options.threads)
         found = search.run(until=self.options.time_budget_seconds * _SEARCH_SHARE)
-        certified = self._certified(found)
+        choice = choose(found, self.data.answers(found.rows), classification=self.data.classification)
+        certified = self._certified(found, choice)
         return self._judged(found, certified)
 
     def _tell_profile(self) -> None:
@@ -101,61 +115,76 @@ class _Run:
     def _warnings(self) -> list[str]:
         return [*self.table.warnings, *self.data.target.warnings, *self.profile.warnings]
 
-    def _certified(self, found: Found) -> _Certified:
-        """Refit the best recipe on the whole training part, calibrated if that helps and certifies."""
-        self.progress.stage("refit", f"Training {found.best.recipe.replace('_', ' ')} on all training rows", 0.66)
-        chosen = candidate(found.best, classification=self.data.classification, chosen=True)
-        plain = build(found.best.recipe, found.best.parameters, self.plan)
-        calibrated = self._calibration(found)
-        if calibrated is not None:
-            self.progress.stage("calibrate", "Calibrating the probabilities", 0.72)
-            better = chosen.model_copy(
-                update={"score": calibrated, "parameters": {**chosen.parameters, "calibration": "sigmoid"}}
-            )
+    def _certified(self, found: Found, choice: Choice) -> _Certified:
+        """Refit on the whole training part; the first attempt whose file answers as scikit-learn does is taken."""
+        refused: list[ExportRefused] = []
+        for attempt in self._attempts(found, choice):
             try:
-                return self._export(with_calibration(plain, self._calibration_folds()), better)
-            except ExportRefused:
-                plain = build(found.best.recipe, found.best.parameters, self.plan)
-        return self._export(plain, chosen)
+                return self._export(attempt, [str(refusal) for refusal in refused])
+            except ExportRefused as refusal:
+                refused.append(refusal)
+        raise refused[0]
 
-    def _calibration(self, found: Found) -> float | None:
-        if not self.data.classification:
-            return None
+    def _attempts(self, found: Found, choice: Choice) -> Iterator[_Attempt]:
+        """Give the choice calibrated, if that helps, then as it is, then, of a blend, the best trial alone."""
+        calibrated = self._calibrated_loss(found, choice)
+        if calibrated is not None:
+            ((_, plain),) = self._built(choice)
+            line = choice.candidate(classification=True)
+            line = line.model_copy(
+                update={"score": calibrated, "parameters": line.parameters | {"calibration": "sigmoid"}}
+            )
+            yield _Attempt(choice, line, Blend([(1.0, with_calibration(plain, self._calibration_folds()))]))
+        for one in [choice] if len(choice.members) == 1 else [choice, alone(found)]:
+            line = one.candidate(classification=self.data.classification)
+            yield _Attempt(one, line, Blend(self._built(one)))
+
+    def _built(self, choice: Choice) -> list[tuple[float, Pipeline]]:
+        return [(weight, build(trial.recipe, trial.parameters, self.plan)) for weight, trial in choice.members]
+
+    def _calibrated_loss(self, found: Found, choice: Choice) -> float | None:
+        """Estimate what calibration would bring; None where it brings nothing or there is no time for it."""
         growth = len(self.data.train) / len(found.rows)
-        seconds = found.best.seconds * growth * (1 + 1 / len(found.folds))
-        if seconds > self.progress.budget_seconds - self.progress.elapsed:
+        seconds = choice.seconds * growth * (1 + 1 / len(found.folds))
+        if not self.data.classification or seconds > self.progress.budget_seconds - self.progress.elapsed:
             return None
-        return calibrated_loss(found, self.data.answers(found.rows))
+        return calibrated_loss(choice, found.folds, self.data.answers(found.rows))
 
-    def _calibration_folds(self) -> list[Any]:
+    def _calibration_folds(self) -> list[Fold]:
         answers = self.data.answers(self.data.train)
         return make_folds(answers, _CALIBRATION_FOLDS, classification=True, seed=self.options.seed)
 
-    def _export(self, pipeline: Pipeline, chosen: Candidate) -> _Certified:
-        data, options = self.data, self.options
-        pipeline.fit(data.inputs(data.train), data.answers(data.train))
+    def _export(self, attempt: _Attempt, refused: list[str]) -> _Certified:
+        data, options, blend, chosen = self.data, self.options, attempt.blend, attempt.line
+        name = chosen.recipe.replace("_", " ")
+        self.progress.stage("refit", f"Training {name} on all training rows", 0.66)
+        if "calibration" in chosen.parameters:
+            self.progress.stage("calibrate", "Calibrating the probabilities", 0.7)
+        blend.fit(data.inputs(data.train), data.answers(data.train), threads=options.threads)
         self.progress.stage("export", "Writing the model file", 0.78)
-        content = export(pipeline, self.plan, center=data.center, spread=data.spread)
+        content = export(blend, self.plan, center=data.center, spread=data.spread)
         draft = draft_card(self.table, self.profile, data, options, chosen.recipe, content)
         model = OnnxModel.open(content, draft)
         self.progress.stage("parity", "Comparing the file with scikit-learn", 0.84)
-        parity = certify(pipeline, model, content, data, options.seed)
-        return _Certified(pipeline, model, content, parity, chosen)
+        parity = certify(blend, model, content, data, options.seed)
+        return _Certified(attempt.choice, chosen, model, content, parity, refused)
 
     def _judged(self, found: Found, certified: _Certified) -> Trained:
-        data, progress, seed = self.data, self.progress, self.options.seed
+        data, progress, model = self.data, self.progress, certified.model
         progress.stage("evaluate", "Judging the file on held-out rows", 0.9)
-        evaluation = evaluate(certified.model, data, found, certified.chosen, progress, seed)
+        listed = leaderboard(found, certified.choice, certified.chosen, classification=data.classification)
+        evaluation = evaluate(model, data, listed, progress, self.options.seed)
         interval = None
         if not data.classification:
-            interval = conformal_interval(data, found, served_outputs(certified.model, data, data.held_out))
-        card = certified.model.card.model_copy(
+            residuals = data.answers(found.rows) - certified.choice.outputs
+            interval = conformal_interval(data, residuals, served_outputs(model, data, data.held_out))
+        card = model.card.model_copy(
             update={
                 "parameters": certified.chosen.parameters,
                 "evaluation": evaluation,
                 "parity": certified.parity,
                 "interval": interval,
-                "warnings": self._warnings(),
+                "warnings": [*self._warnings(), *certified.refused],
                 "training_seconds": round(progress.elapsed, 3),
             }
         )

@@ -1,0 +1,114 @@
+"""One feature of a card as a reader of cells: what a value becomes, and what is odd about it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple, Protocol
+
+from models.coercion import FLOAT32_MAX, NUMERIC_COERCIONS, coerce_category
+from models.contract import Feature
+from models.errors import MAX_REPORTED, CoercionError, FieldError
+
+_ABSENT = object()
+_MAX_SUGGESTIONS = 10
+
+
+class NumericCell:
+    """One numeric feature: its coercion, and the training range that counts as ordinary."""
+
+    def __init__(self, feature: Feature) -> None:
+        self.feature = feature
+        self.coerce = NUMERIC_COERCIONS[feature.kind]
+        self.low = -FLOAT32_MAX if feature.minimum is None else feature.minimum
+        self.high = FLOAT32_MAX if feature.maximum is None else feature.maximum
+
+    def read(self, row: Mapping[str, object]) -> float:
+        """Coerce the row's cell. Raises CoercionError."""
+        return self.coerce(_given(row.get(self.feature.name, _ABSENT), self.feature))
+
+    def oddity(self, value: float, *, told: int) -> str | None:  # noqa: ARG002  # a number has no nearest name
+        """Say what is odd about a value that was read, or give None."""
+        if self.low <= value <= self.high:
+            return None
+        if value != value:  # noqa: PLR0124  # NaN: missing
+            return _missing_oddity(self.feature)
+        return f"{value:g} is outside the training range, {self.low:g} to {self.high:g}"
+
+
+class TextCell:
+    """One category: the values that need no second look, and what is said about the others."""
+
+    def __init__(self, feature: Feature) -> None:
+        self.feature = feature
+        self.values = frozenset(category.value for category in feature.categories)
+        self.plain: dict[object, str] = {value: value for value in self.values}
+        if feature.missing_share > 0:
+            self.plain |= {None: "", "": ""}
+
+    def read(self, row: Mapping[str, object]) -> str:
+        """Coerce the row's cell. Raises CoercionError."""
+        return coerce_category(_given(row.get(self.feature.name, _ABSENT), self.feature))
+
+    def oddity(self, value: str, *, told: int) -> str | None:
+        """Say what is odd about a value that was read, or give None."""
+        if value in self.values:
+            return None
+        return _unseen_oddity(value, self.feature, told=told) if value else _missing_oddity(self.feature)
+
+
+class _Cell[T](Protocol):
+    feature: Feature
+
+    def read(self, row: Mapping[str, object]) -> T: ...
+
+    def oddity(self, value: T, *, told: int) -> str | None: ...
+
+
+class Notes(NamedTuple):
+    """Where the faults and oddities of one row are written down."""
+
+    errors: list[FieldError]
+    warnings: list[FieldError]
+    pointer: Callable[[str], str]
+
+
+def read_cells[T](cells: Sequence[_Cell[T]], row: Mapping[str, object], placeholder: T, notes: Notes) -> list[T]:
+    """Read a row's cells; a refused one is noted and leaves the placeholder."""
+    values = []
+    for cell in cells:
+        try:
+            value = cell.read(row)
+        except CoercionError as error:
+            value = placeholder
+            notes.errors.append(FieldError(notes.pointer(cell.feature.name), error.detail))
+        else:
+            # To describe an oddity takes longer than to read a cell: only as many as are told.
+            told = len(notes.warnings)
+            if told < MAX_REPORTED and (oddity := cell.oddity(value, told=told)):
+                notes.warnings.append(FieldError(notes.pointer(cell.feature.name), oddity))
+        values.append(value)
+    return values
+
+
+def _given(value: object, feature: Feature) -> object:
+    if value is not _ABSENT:
+        return value
+    if feature.required:
+        raise CoercionError("this feature is required (null says that its value is unknown)")
+    return None
+
+
+def _missing_oddity(feature: Feature) -> str | None:
+    return None if feature.missing_share > 0 else "missing, and training never saw this feature missing"
+
+
+def _unseen_oddity(text: str, feature: Feature, *, told: int) -> str:
+    known = [category.value for category in feature.categories]
+    return f"training never saw this value{suggestion(text, known, told=told)}"
+
+
+def suggestion(name: str, known: Sequence[str], *, told: int) -> str:
+    """Name the nearest known name. A hard one takes up to 0.1 s to find, so only the first few faults get one."""
+    if told >= _MAX_SUGGESTIONS:
+        return ""
+    close = get_close_matches(name[:80], known, n=1) or [other for other in known if other.lower() == name.lower()]
+    return f"; did you mean {close[0]!r}?" if close else ""

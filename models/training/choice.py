@@ -1,0 +1,151 @@
+"""What a search ends in: one recipe, or a weighted blend of a few where their errors cancel."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.contract import Candidate
+from models.training.data import Fold
+from models.training.fitting import Outputs
+from models.training.metrics import loss, score_from_loss
+from models.training.recipes import BASELINE, Parameters
+from models.training.search import Found, Trial
+
+BLEND = "blend"
+MAX_MEMBERS = 3
+
+_MAX_LISTED = 30
+_PICKS = 10  # weights are tenths
+_MIN_GAIN = 0.02  # of the loss: a blend must earn the time and the size of its members
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The members with their weights, and how they did together on the search's folds."""
+
+    members: list[tuple[float, Trial]]
+    losses: list[float]
+    outputs: Outputs
+
+    @property
+    def loss(self) -> float:
+        """Mean loss over the folds."""
+        return float(np.mean(self.losses))
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name, or "blend"."""
+        return self.members[0][1].recipe if len(self.members) == 1 else BLEND
+
+    @property
+    def parameters(self) -> Parameters:
+        """The recipe's parameters; for a blend each recipe's weight and, behind its name, its parameters."""
+        if len(self.members) == 1:
+            return self.members[0][1].parameters
+        parameters: Parameters = {trial.recipe: weight for weight, trial in self.members}
+        for _, trial in self.members:
+            parameters |= {f"{trial.recipe}.{name}": value for name, value in trial.parameters.items()}
+        return parameters
+
+    @property
+    def seconds(self) -> float:
+        """How long the members took on the folds."""
+        return sum(trial.seconds for _, trial in self.members)
+
+    def candidate(self, *, classification: bool) -> Candidate:
+        """Write the choice as a line of the leaderboard."""
+        return Candidate(
+            recipe=self.recipe,
+            score=score_from_loss(self.loss, classification=classification),
+            seconds=round(self.seconds, 3),
+            chosen=True,
+            parameters=self.parameters,
+        )
+
+
+def choose(found: Found, answers: NDArray[np.generic], *, classification: bool) -> Choice:
+    """Choose the best trial, or a blend of the recipes' best if it beats that clearly and on most folds."""
+    judge = _Judge(found.folds, answers, classification=classification)
+    single = alone(found)
+    picks = _picks(_firsts(found), judge)
+    weights = {id(trial): picks.count(trial) / len(picks) for trial in picks}
+    members = [(weights[id(trial)], trial) for trial in _firsts(found) if id(trial) in weights]
+    outputs = sum((weight * judge.outputs(trial) for weight, trial in members), np.zeros(()))
+    blend = Choice(members, judge.losses(np.asarray(outputs)), np.asarray(outputs))
+    wins = sum(new < old for new, old in zip(blend.losses, single.losses, strict=True))
+    earned = blend.loss < found.best.loss * (1 - _MIN_GAIN) and wins * 2 > len(single.losses)
+    return blend if len(members) > 1 and earned else single
+
+
+def alone(found: Found) -> Choice:
+    """Choose one trial: the best, or the best linear one if the difference is within one standard error of the folds."""
+    best = found.best
+    for trial in _firsts(found):
+        differences = np.subtract(trial.losses, best.losses)
+        error = differences.std(ddof=1) / np.sqrt(len(differences))
+        if trial.recipe == "linear" and differences.mean() <= error:
+            best = trial
+    assert best.outputs is not None, "only complete trials are chosen from"
+    return Choice([(1.0, best)], best.losses, best.outputs)
+
+
+def leaderboard(found: Found, choice: Choice, chosen: Candidate, *, classification: bool) -> list[Candidate]:
+    """List the choice, then the best trials and every recipe's best, best first; the choice stands for its own trial."""
+    firsts = {id(trial) for trial in _firsts(found)}
+    own = None if chosen.recipe == BLEND else choice.members[0][1]
+    others = (trial for trial in found.trials if trial.complete and trial is not own)
+    ranked = sorted(others, key=lambda trial: trial.loss)
+    listed = [
+        Candidate(
+            recipe=trial.recipe,
+            score=score_from_loss(trial.loss, classification=classification),
+            seconds=round(trial.seconds, 3),
+            chosen=False,
+            parameters=trial.parameters,
+        )
+        for place, trial in enumerate(ranked)
+        if place < _MAX_LISTED or id(trial) in firsts or trial.recipe == BASELINE
+    ]
+    return [chosen, *listed]
+
+
+@dataclass(frozen=True)
+class _Judge:
+    folds: list[Fold]
+    answers: NDArray[np.generic]
+    classification: bool
+
+    def outputs(self, trial: Trial) -> Outputs:
+        assert trial.outputs is not None, "only complete trials are chosen from"
+        return trial.outputs
+
+    def losses(self, outputs: Outputs) -> list[float]:
+        return [
+            loss(self.answers[fold.check], outputs[fold.check], classification=self.classification)  # type: ignore[arg-type]  # codes or amounts
+            for fold in self.folds
+        ]
+
+
+def _firsts(found: Found) -> list[Trial]:
+    """Give each recipe's best trial, best first."""
+    ranked = sorted((trial for trial in found.trials if trial.complete), key=lambda trial: trial.loss)
+    best = {trial.recipe: trial for trial in reversed(ranked) if trial.recipe != BASELINE}
+    return sorted(best.values(), key=lambda trial: trial.loss)
+
+
+def _picks(trials: list[Trial], judge: _Judge) -> list[Trial]:
+    """Add one trial at a time, some more than once, always the one that helps the sum most."""
+    picks = [trials[0]]
+    total = judge.outputs(trials[0]).copy()
+    while len(picks) < _PICKS:
+        distinct = {id(trial) for trial in picks}
+        allowed = trials if len(distinct) < MAX_MEMBERS else [trial for trial in trials if id(trial) in distinct]
+        means = {
+            id(trial): float(np.mean(judge.losses((total + judge.outputs(trial)) / (len(picks) + 1))))
+            for trial in allowed
+        }
+        best = min(allowed, key=lambda trial: means[id(trial)])
+        total += judge.outputs(best)
+        picks.append(best)
+    return picks
