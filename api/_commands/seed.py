@@ -149,7 +149,7 @@ def _follow(client: Client, training: Training, progress: Progress) -> bool:
     if run["status"] in _ENDED - {"succeeded"}:
         raise CliError(f"training {training.dataset['slug']} {run['status']}: {run['reason'] or 'no reason was given'}")
     if run["status"] == "succeeded":
-        progress.update(training.task, completed=1.0, said="certified and published")
+        progress.update(training.task, completed=1.0, said=f"live: {client.place.api_url}/models/{run['model']}")
     return bool(run["status"] == "succeeded")
 
 

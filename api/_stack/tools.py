@@ -38,6 +38,14 @@ def npm_package(name: str) -> Path:
     return folder
 
 
+def npm_command(name: str) -> Path:
+    """Find the script of a command that an npm package brings; run it with `node()`."""
+    link = REPOSITORY / "node_modules" / ".bin" / name
+    if not link.exists():
+        raise MissingTool(name)
+    return link.resolve()
+
+
 def base_environ() -> dict[str, str]:
     """Compose what any child may know of its surroundings: no secret of the caller's shell is passed on."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
