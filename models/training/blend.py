@@ -17,11 +17,9 @@ class Blend:
 
     members: Sequence[tuple[float, Pipeline]]
 
-    def fit(self, inputs: Any, answers: NDArray[Any], *, threads: int) -> Self:
+    def fit(self, inputs: Any, answers: NDArray[Any]) -> Self:
         """Train every member on the same rows."""
         for _, pipeline in self.members:
-            if "n_jobs" in pipeline[-1].get_params(deep=False):
-                pipeline[-1].set_params(n_jobs=threads)
             pipeline.fit(inputs, answers)
         return self
 

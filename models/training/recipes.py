@@ -82,8 +82,8 @@ def plan_for(data: TrainingData, seed: int) -> Plan:
     return Plan(data.numeric.shape[1], categories, data.classification, seed)
 
 
-def build(recipe: str, parameters: Mapping[str, Any], plan: Plan) -> Pipeline:
-    """Make an untrained pipeline."""
+def build(recipe: str, parameters: Mapping[str, Any], plan: Plan, *, threads: int = 1) -> Pipeline:
+    """Make an untrained pipeline; forests may grow on several threads."""
     if recipe == BASELINE:
         dummy = DummyClassifier(strategy="prior") if plan.classification else DummyRegressor()
         return Pipeline([("columns", _columns(plan, "passthrough", _ordinal(plan))), ("model", dummy)])
@@ -91,7 +91,7 @@ def build(recipe: str, parameters: Mapping[str, Any], plan: Plan) -> Pipeline:
         return Pipeline([("columns", _scaled_columns(plan)), ("model", _linear(parameters, plan))])
     numbers = "passthrough" if recipe == "hist_gradient_boosting" else _imputer()
     texts = _one_hot(plan, np.float32) if parameters.get("one_hot") else _ordinal(plan)
-    return Pipeline([("columns", _columns(plan, numbers, texts)), ("model", _trees(recipe, parameters, plan))])
+    return Pipeline([("columns", _columns(plan, numbers, texts)), ("model", _trees(recipe, parameters, plan, threads))])
 
 
 def suggest(recipe: str, trial: Any, plan: Plan, rows: int) -> Parameters:
@@ -158,12 +158,12 @@ def _linear(parameters: Mapping[str, Any], plan: Plan) -> LogisticRegression | R
     return Ridge(alpha=1.0 / strength)
 
 
-def _trees(recipe: str, parameters: Mapping[str, Any], plan: Plan) -> Any:
+def _trees(recipe: str, parameters: Mapping[str, Any], plan: Plan, threads: int) -> Any:
     given = {name: value for name, value in parameters.items() if name != "one_hot"}
     if recipe == "hist_gradient_boosting":
         given |= {"early_stopping": False}
     else:
-        given |= {"max_leaf_nodes": _MAX_FOREST_LEAVES // int(given["n_estimators"])}
+        given |= {"n_jobs": threads, "max_leaf_nodes": _MAX_FOREST_LEAVES // int(given["n_estimators"])}
         if not given["max_features"]:
             del given["max_features"]
     return _TREES[recipe, plan.classification](random_state=plan.seed, **given)

@@ -140,7 +140,11 @@ class _Run:
             yield _Attempt(one, line, Blend(self._built(one)))
 
     def _built(self, choice: Choice) -> list[tuple[float, Pipeline]]:
-        return [(weight, build(trial.recipe, trial.parameters, self.plan)) for weight, trial in choice.members]
+        threads = self.options.threads
+        return [
+            (weight, build(trial.recipe, trial.parameters, self.plan, threads=threads))
+            for weight, trial in choice.members
+        ]
 
     def _calibrated_loss(self, found: Found, choice: Choice) -> float | None:
         """Estimate what calibration would bring; None where it brings nothing or there is no time for it."""
@@ -160,7 +164,7 @@ class _Run:
         self.progress.stage("refit", f"Training {name} on all training rows", 0.66)
         if "calibration" in chosen.parameters:
             self.progress.stage("calibrate", "Calibrating the probabilities", 0.7)
-        blend.fit(data.inputs(data.train), data.answers(data.train), threads=options.threads)
+        blend.fit(data.inputs(data.train), data.answers(data.train))
         self.progress.stage("export", "Writing the model file", 0.78)
         content = export(blend, self.plan, center=data.center, spread=data.spread)
         draft = draft_card(self.table, self.profile, data, options, chosen.recipe, content)
