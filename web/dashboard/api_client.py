@@ -46,7 +46,7 @@ def setting(name: str) -> str:
         return ""
 
 
-@st.cache_resource
+@st.cache_resource(on_release=httpx.Client.close)
 def _pool() -> httpx.Client:
     """Open the connections that all sessions share."""
     return httpx.Client(timeout=TIMEOUT, cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])))
@@ -88,8 +88,8 @@ def _failure(answer: httpx.Response) -> CallFailed:
     detail = next(
         (str(problem[key]) for key in ("detail", "msg", "error_description", "message") if problem.get(key)), ""
     )
-    fields = [f"{each.get('pointer', '')}: {each.get('detail', '')}" for each in problem.get("errors") or []]
-    text = "  \n".join([detail or f"The service answered {answer.status_code}.", *fields[:5]])
+    fields = [f"{each.get('pointer', '')}: {each.get('detail', '')}." for each in problem.get("errors") or []]
+    text = " ".join([detail or f"The service answered {answer.status_code}.", *fields[:5]])
     kind = SignInNeeded if answer.status_code == httpx.codes.UNAUTHORIZED else CallFailed
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         kind = ServiceUnreachable

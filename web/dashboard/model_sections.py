@@ -5,7 +5,7 @@ import streamlit as st
 
 import charts
 from api_client import Json
-from quality import LABELS, Score, precise, recipe_label, scores, short, tiny
+from quality import LABELS, Score, plain, precise, recipe_label, scores, short, tiny
 
 KINDS = {
     "held_out": "Rows never seen in training",
@@ -112,7 +112,7 @@ def show_inputs(card: Json) -> None:
             },
         )
         if card["ignored_columns"]:
-            st.caption("Put aside in training, may ride along: " + ", ".join(card["ignored_columns"]))
+            st.caption("Put aside in training, may ride along: " + plain(", ".join(card["ignored_columns"])))
 
 
 def _feature_row(feature: Json) -> Json:
@@ -181,4 +181,4 @@ def show_origin(card: Json) -> None:
     st.subheader("Origin")
     st.table(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), hide_index=True, hide_header=True)
     for warning in card["warnings"]:
-        st.warning(warning, icon=":material/report:")
+        st.warning(plain(warning), icon=":material/report:")

@@ -8,7 +8,7 @@ import streamlit as st
 import api_client
 import session
 from api_client import CallFailed, Json
-from quality import ago, precise, scores
+from quality import ago, plain, precise, scores
 
 MAX_REASON = 500
 
@@ -97,7 +97,7 @@ def _carry_out(order: Callable[[], None], done: str) -> None:
     try:
         order()
     except CallFailed as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
         return
     st.toast(done, icon=":material/check_circle:")
     st.rerun()

@@ -1,5 +1,6 @@
 """How good a model is, in words and numbers that people can compare. Pure: no network, no page."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ RECIPES = {
 }
 TASKS = {"binary": "Yes or no", "multiclass": "One of several", "regression": "Amount"}
 
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:&@.-])")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -96,6 +98,11 @@ def tiny(value: float) -> str:
         return "0"
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa}\u00a0×\u00a010{str(int(exponent)).translate(_RAISED)}"
+
+
+def plain(text: object) -> str:
+    """Write other people's words into Markdown as they are: no image is fetched, no link and no colour comes of them."""
+    return _MARKDOWN.sub(r"\\\1", str(text)).replace("\n", " ")
 
 
 def share(value: float) -> str:

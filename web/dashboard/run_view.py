@@ -8,6 +8,7 @@ import api_client
 import charts
 import session
 from api_client import CallFailed, Json
+from quality import plain
 
 POLL_SECONDS = 1.0
 UNFINISHED = ("queued", "running")
@@ -40,7 +41,7 @@ def _show_live(run_id: str, *, is_live: bool) -> None:
     try:
         seen = _follow(run_id)
     except CallFailed as error:
-        st.warning(f"The run goes on; only this view is interrupted. {error}", icon=":material/cloud_off:")
+        st.warning(f"The run goes on; only this view is interrupted. {plain(error)}", icon=":material/cloud_off:")
         seen = st.session_state.get(f"run_{run_id}")
         if seen is None:
             return
@@ -68,11 +69,11 @@ def _follow(run_id: str) -> Json:
 def _show_state(run: Json, events: list[Json]) -> None:
     colour, icon = BADGES[run["status"]]
     st.markdown(
-        f":{colour}-badge[:material/{icon}: {run['status']}] &nbsp; **{run['model']}** predicts **{run['target']}**"
+        f":{colour}-badge[:material/{icon}: {run['status']}] &nbsp; **{plain(run['model'])}** predicts **{plain(run['target'])}**"
     )
     if run["status"] == "running":
         stages = [event["data"].get("stage") for event in events if event["kind"] == "stage"]
-        text = run["message"] or STAGES.get(stages[-1] if stages else "", "Working")
+        text = plain(run["message"]) or STAGES.get(stages[-1] if stages else "", "Working")
         st.progress(min(float(run["progress"]), 1.0), text=f"{text} · {_elapsed(run)}")
         if st.button("Stop this run", icon=":material/stop_circle:", key=f"cancel_{run['id']}"):
             api_client.cancel_run(run["id"], session.token() or "")
@@ -86,12 +87,12 @@ def _show_state(run: Json, events: list[Json]) -> None:
         st.success("Trained, certified and registered.", icon=":material/verified:")
         st.page_link(
             "app_pages/model.py",
-            label=f"Open {run['model']}",
+            label=f"Open {plain(run['model'])}",
             icon=":material/arrow_forward:",
             query_params={"model": run["model"]},
         )
     elif run["status"] == "failed":
-        st.error(run["reason"] or "The run failed.", icon=":material/error:")
+        st.error(plain(run["reason"] or "The run failed."), icon=":material/error:")
     else:
         st.info("The run was cancelled; nothing was written.", icon=":material/cancel:")
 

@@ -102,7 +102,14 @@ def sign_in(email: str, password: str) -> None:
     Raises:
         CallFailed: they do not fit, or nobody answers; the message says which.
     """
-    tokens = api_client.password_tokens(email, password)
+    try:
+        tokens = api_client.password_tokens(email, password)
+    except CallFailed as error:
+        if error.status not in {400, 401, 403, 422}:
+            raise
+        raise CallFailed(
+            "This e-mail address and this password do not belong together.", status=error.status
+        ) from error
     account = Account(email, tokens["access_token"], tokens["refresh_token"], time.time() + float(tokens["expires_in"]))
     account.role = str(api_client.read_me(account.access_token).get("role") or "viewer")
     _forget_stale()

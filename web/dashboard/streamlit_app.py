@@ -9,6 +9,7 @@ import streamlit as st
 
 import session
 from api_client import CallFailed, ServiceUnreachable, SignInNeeded
+from quality import plain
 
 HERE = Path(__file__).parent
 
@@ -33,10 +34,10 @@ session.write_cookie()
 try:
     page.run()
 except ServiceUnreachable as error:
-    st.error(f"**Rowcast cannot be reached at the moment.** {error}", icon=":material/cloud_off:")
+    st.error(f"**Rowcast cannot be reached at the moment.** {plain(error)}", icon=":material/cloud_off:")
     st.button("Try again", icon=":material/refresh:")
 except SignInNeeded:
     st.warning("**Your session has ended.** Sign in again to go on.", icon=":material/lock:")
     st.page_link("app_pages/account.py", label="Sign in", icon=":material/login:")
 except CallFailed as error:
-    st.error(str(error), icon=":material/error:")
+    st.error(plain(error), icon=":material/error:")

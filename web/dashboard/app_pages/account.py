@@ -4,6 +4,7 @@ import streamlit as st
 
 import session
 from api_client import CallFailed
+from quality import plain
 
 ROLES = {
     "viewer": "sees published models",
@@ -16,7 +17,7 @@ def show_account(account: session.Account) -> None:
     """Say who is signed in and what that allows."""
     st.title("Account")
     with st.container(border=True, width=520):
-        st.markdown(f"**{account.email}**")
+        st.subheader(plain(account.email), anchor=False)
         st.badge(account.role, icon=":material/verified_user:", color="green")
         st.caption(f"As {account.role}: {ROLES.get(account.role, '')}. API keys are made with `./rowcast key create`.")
         if st.button("Sign out", icon=":material/logout:"):
@@ -41,7 +42,7 @@ def show_form() -> None:
         with st.spinner("Signing in …"):
             session.sign_in(email.strip(), password)
     except CallFailed as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
         return
     st.rerun()
 

@@ -7,7 +7,7 @@ import model_sections as sections
 import promotion
 import session
 from api_client import Json
-from quality import TASKS, ago
+from quality import TASKS, ago, plain
 
 
 def choose(models: list[Json]) -> Json | None:
@@ -15,7 +15,7 @@ def choose(models: list[Json]) -> Json | None:
     by_slug = {model["slug"]: model for model in models}
     wanted = st.query_params.get("model")
     if wanted and wanted not in by_slug:
-        st.warning(f"There is no model {wanted!r}, or it is not yours to see.", icon=":material/visibility_off:")
+        st.warning(f"There is no model “{plain(wanted)}”, or it is not yours to see.", icon=":material/visibility_off:")
     slugs = sorted(by_slug, key=lambda slug: (by_slug[slug]["title"] or slug).casefold())
     slug = st.selectbox(
         "Model",
@@ -35,17 +35,17 @@ def choose(models: list[Json]) -> Json | None:
 
 def show_head(model: Json) -> None:
     """Say what it is in one glance."""
-    st.title(model["title"] or model["slug"])
+    st.title(plain(model["title"] or model["slug"]), anchor=False)
     champion = model["champion"]
     badges = [
-        f":green-badge[:material/target: {TASKS.get(model['task'], model['task'])}: {model['target']}]",
+        f":green-badge[:material/target: {TASKS.get(model['task'], model['task'])}: {plain(model['target'])}]",
         f":gray-badge[:material/{'public' if model['visibility'] == 'public' else 'lock'}: {model['visibility']}]",
     ]
     if champion and champion["number"]:
         badges.append(f":blue-badge[:material/stars: champion v{champion['number']}, {ago(champion['created_at'])}]")
     st.markdown(" ".join(badges))
     if model["description"]:
-        st.write(model["description"])
+        st.write(plain(model["description"]))
 
 
 def show(model: Json, token: str | None) -> None:

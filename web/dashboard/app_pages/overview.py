@@ -8,7 +8,7 @@ import streamlit as st
 import api_client
 import charts
 import session
-from quality import TASKS, Score, ago, precise, scores, share
+from quality import TASKS, Score, ago, plain, precise, scores, share
 
 # Above this many models a table reads better than cards, and the chart shows the best ones only.
 MANY = 12
@@ -59,9 +59,9 @@ def show_cards(rows: list[dict[str, Any]]) -> None:
 
 def show_card(row: dict[str, Any]) -> None:
     """Show what matters about one model."""
-    link = {"label": f"**{row['title']}**", "icon": ":material/arrow_forward:", "icon_position": "right"}
+    link = {"label": f"**{plain(row['title'])}**", "icon": ":material/arrow_forward:", "icon_position": "right"}
     st.page_link("app_pages/model.py", **link, width="stretch", query_params={"model": row["slug"]})
-    st.caption(f"{row['task']}: {row['target']}")
+    st.caption(f"{row['task']}: {plain(row['target'])}")
     removed = row["error_removed"]
     if removed is None:
         st.caption("No champion yet: the first version that passes its certificate becomes one.")

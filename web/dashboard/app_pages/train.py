@@ -9,7 +9,7 @@ import api_client
 import run_view
 import session
 from api_client import CallFailed, Json
-from quality import ago
+from quality import ago, plain
 from upload import NotATable, Preview, is_slug, preview, slug_of
 
 BUDGETS = {10: "10 seconds", 30: "30 seconds", 60: "1 minute", 300: "5 minutes", 900: "15 minutes"}
@@ -27,9 +27,9 @@ def show_upload(token: str) -> None:
     try:
         table = preview(content)
     except NotATable as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
         return
-    with st.expander(f"First rows of {file.name}", expanded=True, icon=":material/table:"):
+    with st.expander(f"First rows of {plain(file.name)}", expanded=True, icon=":material/table:"):
         st.dataframe(table.rows.head(20), hide_index=True, height=250)
     wanted = ask(file.name, table)
     if wanted is not None:
@@ -41,7 +41,9 @@ def ask(filename: str, table: Preview) -> Json | None:
     stem = PurePath(filename).stem
     with st.form("train"):
         left, right = st.columns(2, gap="large")
-        target = left.selectbox("Column to predict", table.columns, index=len(table.columns) - 1, key="target")
+        target = left.selectbox(
+            "Column to predict", table.columns, index=None, placeholder="Choose the answer", key="target"
+        )
         title = left.text_input(
             "Title", value=stem.replace("_", " ").replace("-", " ").capitalize(), max_chars=120, key="title"
         )
@@ -59,6 +61,9 @@ def ask(filename: str, table: Preview) -> Json | None:
         )
         if not st.form_submit_button("Train", type="primary", icon=":material/model_training:"):
             return None
+    if target is None:
+        st.warning("Choose the column to predict.", icon=":material/edit:")
+        return None
     if not is_slug(slug):
         st.warning(
             "The name in addresses needs 2 to 63 of a-z, 0-9 and inner dashes, such as `house-prices`.",
@@ -66,7 +71,7 @@ def ask(filename: str, table: Preview) -> Json | None:
         )
         return None
     if target in drop:
-        st.warning(f"{target!r} cannot be predicted and left out.", icon=":material/edit:")
+        st.warning(f"“{plain(target)}” cannot be predicted and left out.", icon=":material/edit:")
         return None
     return {
         "model": slug,
@@ -86,7 +91,7 @@ def send(content: bytes, filename: str, wanted: Json, token: str) -> None:
             run = api_client.start_run({"dataset_id": dataset["id"], **wanted}, token)
             status.update(label="Queued", state="complete")
     except CallFailed as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
         return
     st.query_params["run"] = run["id"]
     st.rerun()
