@@ -23,6 +23,7 @@ from models.errors import MAX_REPORTED, FieldError, InvalidRows
 _POINTER_SAFE = "!$&'()*+,;=:@~"
 
 Pointer = Callable[[int, str], str]
+Column = Sequence[object] | NDArray[Any]
 
 
 class Encoded(NamedTuple):
@@ -67,6 +68,7 @@ class RowEncoder:
         self._highest = np.array([cell.high for cell in self._numeric_cells])
         fractional = np.array([cell.feature.kind == "number" for cell in self._numeric_cells], dtype=bool)
         self._fractional = None if fractional.all() else fractional
+        self._optional = np.array([cell.feature.missing_share > 0 for cell in self._numeric_cells], dtype=bool)
 
     def encode(self, rows: Sequence[Mapping[str, object]], pointer: Pointer = row_pointer) -> Encoded:
         """Read rows. Raises InvalidRows with up to 100 places and reasons."""
@@ -90,17 +92,45 @@ class RowEncoder:
         odd_rows = self._with_odd_numbers(wide, odd)
         if not odd_rows:
             return Encoded(wide.astype(np.float32), self._as_text(texts), ())
-        return self._with_careful_rows(rows, wide.copy(), texts, odd_rows, pointer)
+        return self._with_careful_rows(rows.__getitem__, wide.copy(), self._as_text(texts), odd_rows, pointer)
 
-    def encode_columns(self, columns: Mapping[str, Sequence[object]]) -> Encoded:
-        """Read columns of equal length. Raises InvalidRows; a fault of a whole column is reported once."""
+    def encode_columns(self, columns: Mapping[str, Column]) -> Encoded:
+        """Read columns of equal length, lists or flat arrays of numbers, without making rows of ordinary cells.
+
+        Raises:
+            InvalidRows: a fault of a whole column is reported once.
+        """
+        count = self._check_columns(columns)
+        odd: set[int] = set()
+        wide = np.full((count, self._numeric_count), np.nan)
+        text: NDArray[np.object_] = np.full((count, self._text_count), "", dtype=object)
+        for numeric in self._numeric_cells:
+            if (values := columns.get(numeric.feature.name)) is not None:
+                wide[:, numeric.feature.position] = _numbers(values, odd)
+        for category in self._text_cells:
+            if (values := columns.get(category.feature.name)) is not None:
+                text[:, category.feature.position] = _texts(values, category.plain, odd)
+        odd_rows = self._with_odd_numbers(wide, sorted(odd))
+        if not odd_rows:
+            return Encoded(wide.astype(np.float32), text, ())
+
+        def row_at(index: int) -> Mapping[str, object]:
+            return {
+                name: values[index].item() if isinstance(values, np.ndarray) else values[index]
+                for name, values in columns.items()
+            }
+
+        return self._with_careful_rows(row_at, wide, text, odd_rows, column_pointer)
+
+    def _check_columns(self, columns: Mapping[str, Column]) -> int:
+        """Count the rows that well-formed columns have."""
         errors = [*self._unknown(columns, lambda name: f"#/columns/{_escaped(name)}")]
         errors += [
             FieldError(f"#/columns/{_escaped(name)}", "this column is required")
             for name in self._required
             if name not in columns
         ]
-        lists = {name: values for name, values in columns.items() if isinstance(values, (list, tuple))}
+        lists = {name: values for name, values in columns.items() if isinstance(values, (list, tuple, np.ndarray))}
         errors += [
             FieldError(f"#/columns/{_escaped(name)}", "expected a list") for name in columns.keys() - lists.keys()
         ]
@@ -111,9 +141,7 @@ class RowEncoder:
             )
         if errors:
             raise InvalidRows(errors)
-        names = list(lists)
-        rows = [dict(zip(names, values, strict=True)) for values in zip(*lists.values(), strict=True)]
-        return self.encode(rows, column_pointer)
+        return max(lengths, default=0)
 
     def _with_odd_numbers(self, wide: NDArray[np.float64], odd: list[int]) -> list[int]:
         """Add the rows that hold a number outside the training range, a fraction where whole is due, NaN or infinity."""
@@ -122,26 +150,26 @@ class RowEncoder:
             inside &= self._fractional | (wide == np.rint(wide))
         if b"\0" not in inside.tobytes():
             return odd
+        inside |= self._optional & np.isnan(wide)
         return sorted({*odd, *np.flatnonzero(~inside.all(axis=1)).tolist()})
 
     def _with_careful_rows(
         self,
-        rows: Sequence[Mapping[str, object]],
+        row_at: Callable[[int], object],
         wide: NDArray[np.float64],
-        texts: list[list[str]],
+        text: NDArray[np.object_],
         odd: list[int],
         pointer: Pointer,
     ) -> Encoded:
         errors: list[FieldError] = []
         warnings: list[FieldError] = []
         for index in odd:
-            numbers, texts[index] = self._careful(index, rows[index], errors, warnings, pointer)
-            wide[index] = numbers
+            wide[index], text[index] = self._careful(index, row_at(index), errors, warnings, pointer)
             if len(errors) >= MAX_REPORTED:
                 break
         if errors:
             raise InvalidRows(errors)
-        return Encoded(wide.astype(np.float32), self._as_text(texts), tuple(warnings[:MAX_REPORTED]))
+        return Encoded(wide.astype(np.float32), text, tuple(warnings[:MAX_REPORTED]))
 
     def _careful(
         self, index: int, row: object, errors: list[FieldError], warnings: list[FieldError], pointer: Pointer
@@ -167,6 +195,30 @@ class RowEncoder:
         if self._text_count:
             array[:] = texts
         return array
+
+
+def _numbers(values: Column, odd: set[int]) -> NDArray[Any]:
+    """Pack a column of numbers in one C call; rows whose cell is no plain number are noted as odd."""
+    if isinstance(values, np.ndarray):
+        return values
+    try:
+        return np.frombuffer(struct.pack(f"{len(values)}d", *values))
+    except (TypeError, struct.error, OverflowError):
+        plain = [value if isinstance(value, float) else None for value in values]
+        odd.update(index for index, value in enumerate(plain) if value is None)
+        return np.array([0.0 if value is None else value for value in plain])
+
+
+def _texts(values: Column, plain: Mapping[object, str], odd: set[int]) -> list[str]:
+    """Look a column of texts up; rows whose cell needs a second look are noted as odd."""
+    texts = []
+    for index, value in enumerate(values):
+        try:
+            texts.append(plain[value])
+        except (KeyError, TypeError):
+            odd.add(index)
+            texts.append("")
+    return texts
 
 
 def _picker(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
