@@ -50,11 +50,19 @@ class Check(BaseModel):
     detail: str | None = Field(description="What is wrong, in one line")
 
 
+class Budget(BaseModel):
+    """Commands of the key-value store in this month, all instances together."""
+
+    spent: int
+    budget: int
+
+
 class Readiness(BaseModel):
     """Every part by name: database and storage must pass; without the others work goes on, slower or later."""
 
     status: State
     checks: dict[str, Check] = Field(description="database, storage, queue, kv")
+    kv_commands: Budget | None = Field(description="Null where there is no key-value store")
 
 
 @router.get("/api/health")
@@ -87,7 +95,9 @@ async def get_readiness() -> Response:
         body = problem_body(Unavailable(f"Not ready: {', '.join(failing)}"))
         body["checks"] = {name: check.model_dump() for name, check in checks.items()}
         return Response(orjson.dumps(body), status_code=503, media_type=PROBLEM_MEDIA_TYPE)
-    ready = Readiness(status="warn" if "warn" in states else "pass", checks=checks)
+    spent = kv.spent()
+    budget = Budget(spent=spent.commands, budget=spent.budget) if kv.is_configured() else None
+    ready = Readiness(status="warn" if "warn" in states else "pass", checks=checks, kv_commands=budget)
     return Response(ready.model_dump_json(), media_type="application/json")
 
 
@@ -119,6 +129,9 @@ async def _ask_kv() -> str | None:
     if not kv.is_configured():
         return "not configured: there is no shared cache"
     await kv.ping()
+    spent = kv.spent()
+    if spent.commands >= spent.budget:
+        return f"this month's {spent.budget} commands are spent: there is no shared cache until the next"
     return None
 
 

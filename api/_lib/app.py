@@ -4,7 +4,6 @@ The frame gives each request an id, bounds its body, answers browsers' preflight
 one problem body, and writes one log line. It is pure ASGI: no task and no thread of its own.
 """
 
-import os
 import re
 import time
 from typing import Any
@@ -13,19 +12,24 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from api._lib import VERSION, cors, log, problems
 from api._lib.errors import ApiError, BodyTooLarge, Unexpected
+from api._lib.hot import HotTable
 from api._lib.settings import settings
 
 MAX_BODY_BYTES = 4_500_000
 """What the platform lets into a function; the same everywhere, so that nothing works locally and fails when deployed."""
 
+_CLIENT_LEFT = 499
 _REQUEST_ID = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_NO_REFERRER = (b"referrer-policy", b"no-referrer")
+_NO_STORE = (b"cache-control", b"no-store")
 
 
 class Api(FastAPI):
@@ -35,7 +39,7 @@ class Api(FastAPI):
         """Put the layers together: frame, our error answers, FastAPI's own exit stack, routes."""
         routes: ASGIApp = AsyncExitStackMiddleware(self.router)
         handlers: Any = self.exception_handlers
-        return Frame(ExceptionMiddleware(routes, handlers=handlers))
+        return Frame(ExceptionMiddleware(routes, handlers=handlers), HotTable(self.routes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; lifespan and WebSockets go FastAPI's ordinary way."""
@@ -61,39 +65,60 @@ def create_app(*routers: APIRouter) -> Api:
 class Frame:
     """The outermost layer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hot: HotTable) -> None:
         self.app = app
+        self.hot = hot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        await _Exchange(self.app, scope, receive, send).run()
+        if b"__path=" in scope["query_string"]:
+            restore_path(scope)
+        await _Exchange(self.hot.find(scope) or self.app, scope, receive, send).run()
 
 
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("app", "headers", "is_head", "note", "receive", "received", "scope", "send", "started", "status")
+    __slots__ = (
+        "app",
+        "headers",
+        "is_head",
+        "note",
+        "receive",
+        "received",
+        "scope",
+        "seconds",
+        "send",
+        "started",
+        "status",
+    )
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         self.app, self.scope, self.receive, self.send = app, scope, receive, send
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = headers = dict(scope["headers"])
         self.started = time.perf_counter()
         self.received = 0
         self.status = 0
+        self.seconds = 0.0
         self.is_head = scope["method"] == "HEAD"
-        self.note = log.RequestNote(_request_id(self.headers), _trace_id(self.headers))
+        made = uuid7()
+        new_id = str(made)
+        self.note = log.RequestNote(
+            headers, _request_id(headers) or new_id, _trace_id(headers) or made.hex, prediction_id=new_id
+        )
 
     async def run(self) -> None:
         scope = self.scope
         token = log.request_note.set(self.note)
         if self.is_head:
             scope["method"] = "GET"
-        restore_path(scope)
         try:
             await self._answer()
+        except ClientDisconnect:
+            self.status = self.status or _CLIENT_LEFT
         except ApiError as error:
             await self._answer_problem(error)
         except Exception as error:  # noqa: BLE001  the last door: nothing may leave as a traceback
@@ -130,32 +155,28 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._complete(message.setdefault("headers", []))
-        elif self.is_head and message["type"] == "http.response.body":
-            message = {**message, "body": b""}
+        else:
+            if self.is_head:
+                message = {**message, "body": b""}
+            if not message.get("more_body"):
+                self.seconds = time.perf_counter() - self.started
         await self.send(message)
 
     def _complete(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Add what every answer carries."""
-        headers.append((b"x-request-id", self.note.request_id.encode()))
-        headers.extend(_SECURITY_HEADERS)
+        note = self.note
+        headers += (_NOSNIFF, _NO_REFERRER, (b"x-request-id", note.request_id.encode()))
         if not any(name == b"cache-control" for name, _ in headers):
-            headers.append((b"cache-control", b"no-store"))
-        if self.note.degraded:
-            headers.append((b"x-rowcast-degraded", ", ".join(self.note.degraded).encode()))
+            headers.append(_NO_STORE)
+        if note.degraded:
+            headers.append((b"x-rowcast-degraded", ", ".join(note.degraded).encode()))
         if origin := self.headers.get(b"origin"):
-            headers.extend(cors.allow(origin))
+            headers += cors.allow(origin)
 
     def _write_line(self) -> None:
         route = self.scope.get("route")
-        log.info(
-            "request",
-            method=self.scope["method"] if not self.is_head else "HEAD",
-            route=getattr(route, "path", None),
-            status=self.status,
-            ms=round((time.perf_counter() - self.started) * 1000, 3),
-            **self.note.facts,
-            **({"degraded": self.note.degraded} if self.note.degraded else {}),
-        )
+        method = "HEAD" if self.is_head else self.scope["method"]
+        log.request(method, route and route.path, self.status, self.seconds, self.note)
 
 
 def restore_path(scope: Scope) -> None:
@@ -165,8 +186,6 @@ def restore_path(scope: Scope) -> None:
     path in `__path`, which is removed from the query in any case: no route ever sees it.
     """
     query: bytes = scope["query_string"]
-    if b"__path=" not in query:
-        return
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     given = next((value for name, value in pairs if name == "__path"), "")
     scope["query_string"] = urlencode([pair for pair in pairs if pair[0] != "__path"]).encode()
@@ -184,13 +203,16 @@ def _check_size(received: int) -> None:
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:
-    """Take the platform's id, so that its logs and ours meet; else the caller's; else a new one."""
-    name = b"x-vercel-id" if settings().is_on_vercel else b"x-request-id"
-    given = headers.get(name, b"").decode("latin-1")
-    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+    """Take the platform's id, so that its logs and ours meet, else the caller's."""
+    given = headers.get(b"x-vercel-id" if settings().is_on_vercel else b"x-request-id")
+    if given is None:
+        return ""
+    text = given.decode("latin-1")
+    return text if _REQUEST_ID.fullmatch(text) else ""
 
 
 def _trace_id(headers: dict[bytes, bytes]) -> str:
-    """Continue the caller's trace (W3C Trace Context), or start one."""
-    matched = _TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
-    return matched[1].decode() if matched else os.urandom(16).hex()
+    """Continue the caller's trace (W3C Trace Context)."""
+    given = headers.get(b"traceparent")
+    matched = _TRACEPARENT.fullmatch(given) if given else None
+    return matched[1].decode() if matched else ""

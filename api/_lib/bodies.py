@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -51,8 +52,9 @@ def read_batch(body: bytes, content_type: str) -> Batch:
     raise MediaTypeUnsupported(f"Send application/json or text/csv, not {media_type}")
 
 
-def read_query(pairs: Sequence[tuple[str, str]]) -> Batch:
+def read_query(query: bytes) -> Batch:
     """Read one row from a query string."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     row = dict(pairs)
     if not row:
         raise RequestInvalid("Name the features in the query, as in ?bill_length_mm=39.1&species=Adelie")

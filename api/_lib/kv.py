@@ -1,12 +1,18 @@
 """The shared key-value store: a helper that may be slow, full, down or not there. Then life goes on without it.
 
 Every call has a deadline of tenths of a second, nothing is tried twice, and after a failure it is left alone for a while.
+Commands are counted, for all instances together, against a monthly budget: a free store has half a million.
 """
 
 import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from api._lib.averages import Average
 from api._lib.circuit import Circuit
 from api._lib.errors import Unavailable
 from api._lib.settings import settings
@@ -15,13 +21,53 @@ if TYPE_CHECKING:
     from upstash_redis.asyncio import Redis
 
 KV_TIMEOUT_SECONDS = 0.3
+REPORT_EVERY = 200
+"""So many commands are counted here before the shared count is asked to include them."""
+
+_COUNT_KEPT_SECONDS = 40 * 24 * 3600
+
+trip = Average(guess=0.002)
+"""How long one call takes. A shared answer pays only where working it out takes longer."""
 
 _circuit = Circuit(seconds=5.0)
+
+
+@dataclass(slots=True)
+class _Spending:
+    month: str = ""
+    reported: int = 0
+    waiting: int = 0
+    is_known: bool = False
+
+
+_spending = _Spending()
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Commands of this month, as far as this instance knows, and how many there may be."""
+
+    commands: int
+    budget: int
 
 
 def is_configured() -> bool:
     """Tell whether this deployment has a key-value store at all."""
     return bool(settings().kv_url)
+
+
+def is_usable() -> bool:
+    """Tell whether asking makes sense: it is there, it answered lately, and this month's budget is not spent."""
+    if not is_configured() or _circuit.is_open:
+        return False
+    known = spent()
+    return known.commands < known.budget
+
+
+def spent() -> Spent:
+    """Count this month's commands."""
+    _begin_month()
+    return Spent(_spending.reported + _spending.waiting, settings().kv_monthly_commands)
 
 
 async def ping() -> None:
@@ -30,21 +76,66 @@ async def ping() -> None:
     Raises:
         Unavailable: it is not, or was not a moment ago.
     """
-    await _run("PING")
+    await _run([["PING"]])
 
 
-async def _run(*command: str) -> Any:
+async def get(key: str) -> str | None:
+    """Read a value.
+
+    Raises:
+        Unavailable: it did not answer.
+    """
+    started = time.perf_counter()
+    answers = await _run([["GET", key]])
+    trip.add(time.perf_counter() - started)
+    return answers[0]  # type: ignore[no-any-return]  # a text or nothing
+
+
+async def put(key: str, value: str, seconds: int) -> None:
+    """Keep a value for a while.
+
+    Raises:
+        Unavailable: it did not answer.
+    """
+    await _run([["SET", key, value, "EX", str(seconds)]])
+
+
+async def _run(commands: Sequence[list[str]]) -> list[Any]:
+    """Send commands in one round trip, the count among them when it is due."""
     if _circuit.is_open:
         raise Unavailable("The key-value store did not answer a moment ago")
-    redis = _redis(asyncio.get_running_loop())
+    _begin_month()
+    report = not _spending.is_known or _spending.waiting + len(commands) >= REPORT_EVERY
+    sent = [*commands, *(_report(len(commands)) if report else ())]
+    pipeline = _redis(asyncio.get_running_loop()).pipeline()
     try:
         async with asyncio.timeout(KV_TIMEOUT_SECONDS):
-            answer = await redis.execute(list(command))
+            for command in sent:
+                pipeline.execute(command)
+            answers: list[Any] = await pipeline.exec()
     except Exception as error:  # the client raises whatever comes
         _circuit.failed()
         raise Unavailable("The key-value store does not answer") from error
     _circuit.worked()
-    return answer
+    if report:
+        _spending.reported, _spending.waiting, _spending.is_known = int(answers[len(commands)]), 0, True
+    else:
+        _spending.waiting += len(sent)
+    return answers
+
+
+def _begin_month() -> None:
+    global _spending  # noqa: PLW0603  the count of one month makes place for the next
+    month = datetime.now(UTC).strftime("%Y-%m")
+    if _spending.month != month:
+        _spending = _Spending(month)
+
+
+def _report(new: int) -> list[list[str]]:
+    """Add what this instance has spent to what all have, this report included."""
+    counter = f"rowcast:commands:{_spending.month}"
+    due = _spending.waiting + new + 2
+    return [["INCRBY", counter, str(due)], ["EXPIRE", counter, str(_COUNT_KEPT_SECONDS)]]
 
 
 @cache

@@ -4,12 +4,14 @@ A line carries what happened and how long it took; never a row's values, a token
 structlog is imported with the first line, which follows the first answer: a cold start does not wait for it.
 """
 
+import asyncio
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, cached_property
 from typing import Any
 
 import orjson
@@ -21,8 +23,11 @@ from api._lib.settings import settings
 class RequestNote:
     """What is known about the request in hand: for its log line, its answer and the calls made for it."""
 
+    headers: dict[bytes, bytes] = field(repr=False)
     request_id: str
     trace_id: str
+    prediction_id: str
+    """A new UUIDv7. It is the request's id too, unless the caller or the platform gave one."""
     facts: dict[str, Any] = field(default_factory=dict)
     degraded: list[str] = field(default_factory=list)
 
@@ -30,16 +35,47 @@ class RequestNote:
 request_note: ContextVar[RequestNote | None] = ContextVar("request_note", default=None)
 
 
+def current() -> RequestNote:
+    """Return the note of the request in hand."""
+    found = request_note.get()
+    assert found is not None
+    return found
+
+
 def note(**facts: Any) -> None:
     """Add facts to the log line of the request in hand."""
-    if current := request_note.get():
-        current.facts.update(facts)
+    if known := request_note.get():
+        known.facts.update(facts)
 
 
 def note_degraded(part: str) -> None:
     """Remember that a part did not answer and was done without; the answer names it in `x-rowcast-degraded`."""
-    if (current := request_note.get()) and part not in current.degraded:
-        current.degraded.append(part)
+    if (known := request_note.get()) and part not in known.degraded:
+        known.degraded.append(part)
+
+
+def request(method: str, route: str | None, status: int, seconds: float, known: RequestNote) -> None:
+    """Write the one line of a request.
+
+    Not through structlog: its processors cost as much as a prediction (30 µs), this costs 3. The line is the same.
+    """
+    if _request_writer.is_silent:
+        return
+    line = {
+        "event": "request",
+        "method": method,
+        "route": route,
+        "status": status,
+        "ms": round(seconds * 1e3, 3),
+        **known.facts,
+        "request_id": known.request_id,
+        "trace_id": known.trace_id,
+        "level": "info",
+        "timestamp": datetime.now(UTC),
+    }
+    if known.degraded:
+        line["degraded"] = known.degraded
+    _request_writer.write(orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z))
 
 
 def info(event: str, **facts: Any) -> None:
@@ -61,7 +97,7 @@ def exception(event: str, error: BaseException, **facts: Any) -> None:
 def _logger() -> Any:
     import structlog
 
-    level = logging.getLevelNamesMapping()[settings().log_level.upper()]
+    level = _level()
     logger = logging.getLogger("rowcast")
     logger.setLevel(level)
     if not settings().is_on_vercel:
@@ -87,10 +123,50 @@ def _logger() -> Any:
     return structlog.get_logger("rowcast")
 
 
+class _RequestWriter:
+    """Writes request lines: through the platform's handler, or many at once to standard output."""
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+
+    @cached_property
+    def is_silent(self) -> bool:
+        return _level() > logging.INFO
+
+    @cached_property
+    def _platform(self) -> logging.Logger | None:
+        if not settings().is_on_vercel:
+            return None
+        logger = logging.getLogger("rowcast")
+        logger.setLevel(_level())
+        return logger
+
+    def write(self, line: bytes) -> None:
+        if self._platform:
+            self._platform.info(line.decode())
+            return
+        if not self._waiting:
+            # One write for all the requests that end in this turn of the event loop.
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append(line)
+
+    def _flush(self) -> None:
+        lines, self._waiting = self._waiting, []
+        sys.stdout.write(b"\n".join([*lines, b""]).decode())
+        sys.stdout.flush()
+
+
+_request_writer = _RequestWriter()
+
+
+def _level() -> int:
+    return logging.getLevelNamesMapping()[settings().log_level.upper()]
+
+
 def _add_request(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    if current := request_note.get():
-        event["request_id"] = current.request_id
-        event["trace_id"] = current.trace_id
+    if known := request_note.get():
+        event["request_id"] = known.request_id
+        event["trace_id"] = known.trace_id
     return event
 
 

@@ -50,6 +50,11 @@ class Lookup[Key, Value]:
         self._kept: dict[Key, _Kept[Value]] = {}
         self._asking: Flight[Key, Value] = Flight()
 
+    def peek(self, key: Key) -> Value | None:
+        """Return an answer that is fresh, without waiting; None otherwise."""
+        kept = self._kept.get(key)
+        return kept.value if kept and self._clock() - kept.asked_at < self._max_age / 2 else None
+
     async def get(self, key: Key, ask: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
         """Return the answer for a key, asking if it is not known or too old.
 

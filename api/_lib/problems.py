@@ -95,13 +95,17 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
 
 async def _answer_validation_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    places = error.errors()
+    return problem_response(explain_invalid(error.errors()))
+
+
+def explain_invalid(places: Sequence[Any], *prefix: str) -> ApiError:
+    """Say in our words what pydantic found wrong; `prefix` goes in front of each place."""
     if any(each["type"] == "json_invalid" for each in places):
         reason = places[0].get("ctx", {}).get("error", "")
-        return problem_response(RequestMalformed(f"The body is not JSON: {reason}"))
-    errors = [(_pointer(each["loc"]), each["msg"]) for each in places]
+        return RequestMalformed(f"The body is not JSON: {reason}")
+    errors = [(_pointer((*prefix, *each["loc"])), each["msg"]) for each in places]
     what = "field does" if len(errors) == 1 else "fields do"
-    return problem_response(RequestInvalid(f"{len(errors)} {what} not fit this request", errors=errors))
+    return RequestInvalid(f"{len(errors)} {what} not fit this request", errors=errors)
 
 
 def _pointer(location: Sequence[int | str]) -> str:

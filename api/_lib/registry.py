@@ -39,6 +39,8 @@ class Found:
     alias: str | None
     version: Version
     is_public: bool
+    keeps_inputs: bool
+    """Whether the rows that were asked about may be kept with the predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class _Known:
 
     id: str
     is_public: bool
-    aliases: dict[str, Version]
+    keeps_inputs: bool
+    aliases: dict[str, Found]
 
 
 _NOBODY = ""
@@ -79,10 +82,18 @@ async def resolve(reference: str, caller: Caller) -> Found:
     if known is None:
         raise ModelNotFound(slug)
     if wanted[0].isdecimal():
-        return Found(slug, None, await _numbered(known, slug, int(wanted), caller), known.is_public)
+        version = await _numbered(known, slug, int(wanted), caller)
+        return Found(slug, None, version, known.is_public, known.keeps_inputs)
     if wanted not in known.aliases:
         raise VersionNotFound(slug, wanted)
-    return Found(slug, wanted, known.aliases[wanted], known.is_public)
+    return known.aliases[wanted]
+
+
+def peek_public(reference: str) -> Found | None:
+    """Find what an alias of a public model means if that is known and fresh, without waiting."""
+    slug, _, wanted = reference.partition("@")
+    known = _lookup.peek((_NOBODY, slug))
+    return known.aliases.get(wanted or CHAMPION) if known else None
 
 
 def forget(slug: str) -> None:
@@ -103,14 +114,18 @@ async def _ask(slug: str, rights: Rights) -> _Known | None:
     row = await models.find_aliases(slug, rights)
     if row is None:
         return None
-    aliases = {each["name"]: Version(**each["versions"]) for each in row["aliases"]}
-    return _Known(row["id"], row["visibility"] == "public", aliases)
+    is_public, keeps_inputs = row["visibility"] == "public", row["keep_inputs"]
+    aliases = {
+        each["name"]: Found(slug, each["name"], Version(**each["versions"]), is_public, keeps_inputs)
+        for each in row["aliases"]
+    }
+    return _Known(row["id"], is_public, keeps_inputs, aliases)
 
 
 async def _numbered(known: _Known, slug: str, number: int, caller: Caller) -> Version:
-    for version in known.aliases.values():
-        if version.number == number:
-            return version
+    for found in known.aliases.values():
+        if found.version.number == number:
+            return found.version
     key = (known.id, number)
     if key not in _versions:
         row = await models.find_version(known.id, number, caller.rights)
@@ -125,4 +140,4 @@ def _bundled(slug: str, wanted: str) -> Found:
     bundled = artifacts.bundled_artifacts().get(slug)
     if bundled is None or wanted != CHAMPION:
         raise Unavailable(f"The database does not answer at the moment, and {slug!r} is not known here without it")
-    return Found(slug, CHAMPION, Version("", None, bundled[0]), is_public=True)
+    return Found(slug, CHAMPION, Version("", None, bundled[0]), is_public=True, keeps_inputs=True)

@@ -2,27 +2,51 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from fastapi import Request
 
-from api._lib import auth, engines, log, registry
+from api._lib import engines, log, registry
+from api._lib.auth import ANONYMOUS, Caller, identify
 from models.runtime import OnnxModel
 
 INLINE_BYTES = 32 * 1024
 """A larger body is worked on in a thread: other callers' answers must not wait for it."""
 
 
-async def find_engine(request: Request, reference: str) -> tuple[registry.Found, OnnxModel]:
-    """Find the opened model that `model`, `model@alias` or `model@number` means for whoever sent the request.
+class Granted(NamedTuple):
+    """Who asks, and what they may use."""
+
+    caller: Caller
+    found: registry.Found
+
+
+async def find_version(reference: str) -> Granted:
+    """Find what `model`, `model@alias` or `model@number` means for whoever sent the request in hand.
 
     Raises:
         ApiError: the caller may not, there is no such version, or it cannot be had at the moment.
     """
-    headers = request.headers
-    caller = await auth.identify(headers.get("authorization"), headers.get("x-api-key"))
-    caller.must_hold("predict")
-    found = await registry.resolve(reference, caller)
+    headers = log.current().headers
+    authorization, api_key = headers.get(b"authorization"), headers.get(b"x-api-key")
+    if authorization is None and api_key is None:
+        caller = ANONYMOUS
+        found = registry.peek_public(reference) or await registry.resolve(reference, caller)
+    else:
+        caller = await identify((authorization or b"").decode("latin-1"), (api_key or b"").decode("latin-1"))
+        caller.must_hold("predict")
+        found = await registry.resolve(reference, caller)
     log.note(model=found.slug, version=found.version.number)
+    return Granted(caller, found)
+
+
+async def find_engine(_request: Request, reference: str) -> tuple[registry.Found, OnnxModel]:
+    """Find the opened model that a reference means for whoever sent the request.
+
+    Raises:
+        ApiError: the caller may not, there is no such version, or it cannot be had at the moment.
+    """
+    found = (await find_version(reference)).found
     return found, engines.peek(found.version.digest) or await engines.find(found.version.digest)
 
 

@@ -43,6 +43,11 @@ class Settings:
         help="Upstash Redis REST address; without it there is no shared cache",
     )
     kv_token: str = _env("KV_REST_API_TOKEN", "UPSTASH_REDIS_REST_TOKEN", default="", help="Upstash Redis REST token")
+    kv_monthly_commands: int = _env(
+        "ROWCAST_KV_MONTHLY_COMMANDS",
+        default=400_000,
+        help="Commands per month, all instances together, after which the key-value store is left alone",
+    )
     site_url: str = _env("ROWCAST_SITE_URL", default="http://127.0.0.1:3000", help="Public address of site and API")
     cors_origins: tuple[str, ...] = _env(
         "ROWCAST_CORS_ORIGINS",
@@ -58,6 +63,12 @@ class Settings:
     )
     model_memory_mb: int = _env(
         "ROWCAST_MODEL_MEMORY_MB", default=512, help="Memory for opened models; the least recently used one goes first"
+    )
+    spill_dir: str = _env(
+        "ROWCAST_SPILL_DIR",
+        default="",
+        help="Folder where logged predictions wait while the database does not take them; without it, one among the "
+        "system's temporary files",
     )
     is_on_vercel: bool = _env("VERCEL", default=False, help="Set by the platform", from_platform=True)
     commit: str = _env("VERCEL_GIT_COMMIT_SHA", default="", help="Set by the platform", from_platform=True)

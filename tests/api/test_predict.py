@@ -24,7 +24,7 @@ def test_one_object_answers_one_prediction(api: httpx.Client, public_model: str)
     assert body.predictions[0].probabilities == pytest.approx(wanted, abs=1e-5)
     assert (body.model, body.version, body.alias, body.task) == (public_model, 1, "champion", "multiclass")
     assert uuid.UUID(body.id).version == 7
-    assert set(answer.json()) == set(Answer.model_fields)
+    assert set(answer.json()) == set(Answer.model_fields) - {"explanations"}
 
 
 @pytest.mark.parametrize(

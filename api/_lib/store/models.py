@@ -36,7 +36,7 @@ async def find_model(slug: str, rights: Rights) -> Row:
 
 async def find_aliases(slug: str, rights: Rights) -> Row | None:
     """Find what a prediction needs: id, visibility, and the version behind each alias."""
-    select = "id,slug,visibility,aliases(name,versions(id,number,digest))"
+    select = "id,slug,visibility,keep_inputs,aliases(name,versions(id,number,digest))"
     params = {"select": select, "slug": f"eq.{slug}", **_visible(rights)}
     found = await _models(params, rights, deadline=LOOK_UP_DEADLINE_SECONDS)
     return found[0] if found else None
