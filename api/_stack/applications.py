@@ -78,6 +78,7 @@ def compose_environ(settings: Settings, known: Secrets) -> dict[str, str]:
         **chosen,
         **secrets.environ(settings, known),
         "ROWCAST_MODEL_CACHE_DIR": str(settings.home / "cache"),
+        "ROWCAST_SPILL_DIR": str(settings.home / "spill"),
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(REPOSITORY),
     }

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from uuid_utils import uuid7
 
 ROLES = {"anon": "anon", "viewer": "authenticated", "stranger": "authenticated", "owner": "authenticated"}
 ROLES |= {"admin": "authenticated", "service": "service_role"}
@@ -100,6 +101,16 @@ class World:
         """Train one version of a model, from its dataset on."""
         return self.finish(self.add_run(slug, self.add_dataset(owner), visibility=visibility))
 
+    def log(self, version: UUID, **facts: Any) -> dict[str, Any]:
+        """Describe a prediction as the API logs it."""
+        known = {"id": str(uuid7()), "version_id": str(version), "at": "2026-11-23T10:00:00Z", "source": "api"}
+        known |= {"caller_kind": "anonymous", "row_count": 1, "rows": [{"mass": 1}], "outputs": [{"label": "a"}]}
+        return {**known, **facts}
+
+    def write_log(self, *predictions: dict[str, Any]) -> int:
+        """Write predictions to the log and return how many were new."""
+        return self.value("select public.log_predictions(%s)", json.dumps({"predictions": predictions}))
+
     def add_key(self, owner: str = "owner", **columns: Any) -> UUID:
         """Add an API key."""
         number = self.value("select count(*) from public.api_keys")
@@ -134,6 +145,6 @@ def things(world: World) -> Things:
     """Give the owner a private model `secret`, a public model `shown`, and what they came from."""
     dataset = world.add_dataset()
     run = world.add_run("secret", dataset)
-    world.finish(run)
-    world.add_version("shown", visibility="public")
+    versions = world.finish(run), world.add_version("shown", visibility="public")
+    world.write_log(*(world.log(version) for version in versions))
     return Things(dataset, run, world.add_key())

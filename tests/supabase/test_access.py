@@ -19,6 +19,7 @@ select models-owner       denied  none    none      done    done    done
 insert models             denied  denied  denied    denied  denied  denied
 update models             denied  none    none      done    done    done
 update models-shown       denied  none    none      done    done    done
+update models-inputs      denied  none    none      done    done    done
 update models-slug        denied  denied  denied    denied  denied  denied
 delete models             denied  denied  denied    denied  denied  denied
 select versions           none    none    none      done    done    done
@@ -44,6 +45,12 @@ select run_events         denied  none    none      done    done    done
 insert run_events         denied  denied  denied    denied  denied  denied
 update run_events         denied  denied  denied    denied  denied  denied
 delete run_events         denied  denied  denied    denied  denied  denied
+select predictions        denied  none    none      done    done    done
+select predictions-shown  denied  none    none      done    done    done
+insert predictions        denied  denied  denied    denied  denied  denied
+update predictions        denied  denied  denied    denied  denied  denied
+delete predictions        denied  denied  denied    denied  denied  denied
+log predictions           denied  denied  denied    denied  denied  done
 select api_keys           denied  none    none      done    done    done
 select api_keys-hash      denied  denied  denied    denied  denied  done
 insert api_keys           denied  denied  denied    done    denied  done
@@ -66,6 +73,7 @@ STATEMENTS = {
     "select models-owner": "select owner_id from public.models where slug = %(slug)s",
     "insert models": "insert into public.models (slug, title, task, target) values ('new', 'N', 'binary', 't')",
     "update models": "update public.models set title = 'other' where slug = %(slug)s",
+    "update models-inputs": "update public.models set keep_inputs = false where slug = %(slug)s",
     "update models-slug": "update public.models set slug = 'other' where slug = %(slug)s",
     "delete models": "delete from public.models where slug = %(slug)s",
     "select versions": f"select id from public.versions where {OF_MODEL}",
@@ -89,6 +97,11 @@ STATEMENTS = {
     "insert run_events": "insert into public.run_events (run_id, seq, kind) values (%(run)s, 99, 'forged')",
     "update run_events": "update public.run_events set kind = 'forged'",
     "delete run_events": "delete from public.run_events",
+    "select predictions": f"select rows from public.predictions where {OF_MODEL}",
+    "insert predictions": "insert into public.predictions (id) values (gen_random_uuid())",
+    "update predictions": "update public.predictions set outputs = null",
+    "delete predictions": "delete from public.predictions",
+    "log predictions": "select public.log_predictions('{}')",
     "select api_keys": "select id from public.api_keys where id = %(key)s",
     "select api_keys-hash": "select hash from public.api_keys where id = %(key)s",
     "insert api_keys": "insert into public.api_keys (owner_id, name, prefix, hash) "

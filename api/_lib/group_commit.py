@@ -1,0 +1,173 @@
+"""Group commit: records of concurrent requests are written together, and each request learns when its own is durable.
+
+One write is under way at a time; what comes meanwhile is gathered for the next one. A batch that cannot be written goes
+to the instance's disk, and so does everything that waits when more waits than memory is for. Once the database takes
+records again, those on disk are written too. A record may be written twice: its id makes that harmless.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import closing
+from contextvars import Context
+from dataclasses import dataclass, field
+from itertools import batched
+
+from api._lib import log
+from api._lib.circuit import Circuit
+from api._lib.errors import ApiError, RequestInvalid, RequestMalformed, Unexpected
+from api._lib.spill import Spill, SpillRefused
+
+LINGER_SECONDS = 0.02
+"""A write costs a millisecond of this process, whatever it holds: at most fifty a second are made."""
+
+BATCH_RECORDS = 1000
+BATCH_BYTES = 1_000_000
+PENDING_BYTES = 8_000_000
+"""What may wait in memory; beyond it everything that waits goes to disk."""
+
+RETRY_SECONDS = 2.0
+AFTERCARE_SECONDS = 2.0
+"""Where a process sleeps between requests, what is on disk is only written while a request lasts: give it this long."""
+
+_POISON = (RequestInvalid, RequestMalformed, Unexpected)
+"""What the database says about a record that it will never take. Everything else may pass."""
+
+Write = Callable[[Sequence[bytes]], Awaitable[object]]
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Records that become durable together."""
+
+    durable: asyncio.Future[None]
+    records: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.size >= BATCH_BYTES or len(self.records) >= BATCH_RECORDS
+
+
+class GroupCommit:
+    """The writer of one event loop."""
+
+    def __init__(self, write: Write, spill: Spill) -> None:
+        self._write = write
+        self._spill = spill
+        self._queue: deque[_Batch] = deque()
+        self._pending = 0
+        self._circuit = Circuit(seconds=RETRY_SECONDS)
+        self._door = asyncio.Lock()
+        self._writing: asyncio.Task[None] | None = None
+        self._replaying: asyncio.Task[None] | None = None
+        self._spilling: set[asyncio.Task[None]] = set()
+        self._has_looked = False
+
+    async def add(self, record: bytes) -> None:
+        """Write a record; returns when it is in the database or on disk."""
+        if not self._queue or self._queue[-1].is_full:
+            self._queue.append(_Batch(asyncio.get_running_loop().create_future()))
+        batch = self._queue[-1]
+        batch.records.append(record)
+        batch.size += len(record)
+        self._pending += len(record)
+        if self._pending > PENDING_BYTES:
+            self._relieve()
+        elif self._writing is None or self._writing.done():
+            self._writing = _start(self._write_all())
+        await batch.durable
+        if self._replaying and not self._replaying.done() and not self._circuit.is_open:
+            await asyncio.wait({self._replaying}, timeout=AFTERCARE_SECONDS)
+
+    async def _write_all(self) -> None:
+        while self._queue:
+            if not self._queue[0].is_full:
+                await asyncio.sleep(LINGER_SECONDS)
+            if not self._queue:
+                return  # relieved meanwhile
+            batch = self._queue.popleft()
+            if await self._is_written(batch.records):
+                self._settle(batch)
+            else:
+                await self._keep([batch])
+            self._look_after_spill()
+
+    async def _is_written(self, records: Sequence[bytes]) -> bool:
+        """Write records unless the database failed a moment ago; those it will never take are left out."""
+        if self._circuit.is_open:
+            return False
+        try:
+            async with self._door:
+                await self._write(records)
+        except _POISON as error:
+            if len(records) == 1:
+                log.warning("prediction not logged", reason=error.detail, bytes=len(records[0]))
+                return True
+            middle = len(records) // 2
+            return await self._is_written(records[:middle]) and await self._is_written(records[middle:])
+        except ApiError as error:
+            self._circuit.failed()
+            log.warning("log behind", reason=error.detail)
+            return False
+        except Exception as error:  # noqa: BLE001  requests wait for this batch: it must end in one way or the other
+            self._circuit.failed()
+            log.exception("log behind", error)
+            return False
+        self._circuit.worked()
+        return True
+
+    def _relieve(self) -> None:
+        """Move everything that waits to disk."""
+        batches = list(self._queue)
+        self._queue.clear()
+        task = _start(self._keep(batches))
+        self._spilling.add(task)
+        task.add_done_callback(self._spilling.discard)
+
+    async def _keep(self, batches: Sequence[_Batch]) -> None:
+        """Write batches to disk. If it takes them neither, they are lost, and the log says how many."""
+        records = [record for batch in batches for record in batch.records]
+        try:
+            await asyncio.to_thread(self._spill.append, records)
+        except SpillRefused as error:
+            log.warning("predictions lost", count=len(records), reason=str(error))
+        for batch in batches:
+            self._settle(batch)
+        self._look_after_spill()
+
+    def _settle(self, batch: _Batch) -> None:
+        self._pending -= batch.size
+        batch.durable.set_result(None)
+
+    def _look_after_spill(self) -> None:
+        """Start to write what is on disk: this process's own, and once what dead ones have left."""
+        if self._spill.is_waiting or not self._has_looked:
+            self._has_looked = True
+            if self._replaying is None or self._replaying.done():
+                self._replaying = _start(self._replay())
+
+    async def _replay(self) -> None:
+        while True:
+            if await self._is_replayed():
+                return
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _is_replayed(self) -> bool:
+        if self._circuit.is_open:
+            return False
+        with closing(self._spill.take()) as segments:
+            for segment in segments:
+                count = 0
+                for records in batched(segment.records(), BATCH_RECORDS):
+                    if not await self._is_written(records):
+                        return False
+                    count += len(records)
+                segment.remove()
+                log.info("log caught up", count=count)
+        return not self._spill.is_waiting
+
+
+def _start(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """Start work that belongs to no request, though one has caused it."""
+    return asyncio.get_running_loop().create_task(work, context=Context())

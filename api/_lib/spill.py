@@ -1,0 +1,119 @@
+"""Records on the instance's disk for as long as the database does not take them: appended, synced, read back, removed.
+
+Each process appends to a file of its own and holds a lock on it, so that what a dead process left behind can be told
+apart from what a living one is writing. A line that was cut off by a crash was never promised to anybody and is skipped.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from uuid_utils import uuid7
+
+LIMIT_BYTES = 64 * 1024 * 1024
+"""Some 150,000 predictions of one row. The disk of a function is 512 MB, half of which may be models."""
+
+_SUFFIX = ".jsonl"
+
+
+class SpillRefused(Exception):
+    """The disk does not take records either; the message says why."""
+
+
+class Spill:
+    """A folder of records that wait. Any thread may call."""
+
+    def __init__(self, folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._current: BinaryIO | None = None
+        self.is_waiting = False
+        """Whether records of this process wait."""
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """Write records so that they survive this process and this machine's next start.
+
+        Raises:
+            SpillRefused: the folder is full or cannot be written.
+        """
+        content = b"".join(record + b"\n" for record in records)
+        with self._lock:
+            try:
+                if self._used() + len(content) > self._limit_bytes:
+                    raise SpillRefused(f"the folder holds {self._limit_bytes >> 20} MB already")
+                file = self._current or self._begin()
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError as error:
+                raise SpillRefused(error.strerror or type(error).__name__) from error
+            self.is_waiting = True
+
+    def take(self) -> Generator["Segment"]:
+        """Hand out one after the other the files that nobody is writing, this process's own included."""
+        with self._lock:
+            if self._current is not None:
+                self._current.close()
+                self._current = None
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            if segment := Segment.claim(path):
+                with segment:
+                    yield segment
+        with self._lock:
+            self.is_waiting = self._current is not None
+
+    def _begin(self) -> BinaryIO:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._folder.stat().st_uid != os.getuid():
+            # Among the system's temporary files anybody may make a folder of this name.
+            raise SpillRefused("the folder belongs to somebody else")
+        name = str(uuid7())
+        draft = self._folder / f"{name}.draft"
+        self._current = draft.open("xb")
+        fcntl.flock(self._current, fcntl.LOCK_EX)
+        draft.rename(self._folder / f"{name}{_SUFFIX}")  # seen by others only now that it is locked
+        return self._current
+
+    def _used(self) -> int:
+        return sum(path.stat().st_size for path in self._folder.glob(f"*{_SUFFIX}"))
+
+
+class Segment:
+    """One file of records that this process alone reads; released when the block is left."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+
+    @classmethod
+    def claim(cls, path: Path) -> "Segment | None":
+        """Lock a file; None when its writer lives or another process was faster."""
+        try:
+            file = path.open("rb")
+        except OSError:
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return None
+        return cls(path, file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def records(self) -> Iterator[bytes]:
+        """Read the records in the order they were written; nothing if the file was removed before it was locked."""
+        if os.fstat(self._file.fileno()).st_nlink:
+            yield from (line[:-1] for line in self._file if line.startswith(b"{") and line.endswith(b"}\n"))
+
+    def remove(self) -> None:
+        """Delete the file: every record of it is in the database."""
+        self._path.unlink(missing_ok=True)
