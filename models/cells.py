@@ -1,5 +1,6 @@
 """One feature of a card as a reader of cells: what a value becomes, and what is odd about it."""
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple, Protocol
@@ -18,8 +19,10 @@ class NumericCell:
     def __init__(self, feature: Feature) -> None:
         self.feature = feature
         self.coerce = NUMERIC_COERCIONS[feature.kind]
-        self.low = -FLOAT32_MAX if feature.minimum is None else feature.minimum
-        self.high = FLOAT32_MAX if feature.maximum is None else feature.maximum
+        low = -FLOAT32_MAX if feature.minimum is None else feature.minimum
+        high = FLOAT32_MAX if feature.maximum is None else feature.maximum
+        # A caller who works in float32 and sends an end of the range is not outside it.
+        self.low, self.high = min(low, _as_float32(low)), max(high, _as_float32(high))
 
     def read(self, row: Mapping[str, object]) -> float:
         """Coerce the row's cell. Raises CoercionError."""
@@ -87,6 +90,11 @@ def read_cells[T](cells: Sequence[_Cell[T]], row: Mapping[str, object], placehol
                 notes.warnings.append(FieldError(notes.pointer(cell.feature.name), oddity))
         values.append(value)
     return values
+
+
+def _as_float32(number: float) -> float:
+    rounded: float = struct.unpack("f", struct.pack("f", number))[0]
+    return rounded
 
 
 def _given(value: object, feature: Feature) -> object:

@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.contract import CONTRACT_VERSION, Card
-from models.encoding import Encoded, RowEncoder
+from models.encoding import Column, Encoded, RowEncoder
 from models.errors import ArtifactRejected, FieldError, InvalidRows
 
 NUMERIC_INPUT = "numeric"
@@ -77,7 +77,7 @@ class OnnxModel:
         """Read rows by the card. Raises InvalidRows."""
         return self.encoder.encode(rows)
 
-    def encode_columns(self, columns: Mapping[str, Sequence[object]]) -> Encoded:
+    def encode_columns(self, columns: Mapping[str, Column]) -> Encoded:
         """Read columns by the card. Raises InvalidRows."""
         return self.encoder.encode_columns(columns)
 

@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from api._lib.app import MAX_BODY_BYTES
 from api._lib.bodies import check_count, parse_json
@@ -17,7 +17,7 @@ from api._lib.open_inference_outputs import Wanted, read_wanted
 from api._lib.places import Relocate, refuse
 from api._lib.tensors import BINARY_SIZE, TEXT, Tensor, binary_size, describe, read_parameters, read_tensor
 from models.contract import Card
-from models.encoding import column_pointer
+from models.encoding import Column, column_pointer
 from models.errors import FieldError
 from models.runtime import NUMERIC_INPUT, TEXT_INPUT
 
@@ -34,7 +34,7 @@ class InferenceRequest:
     """A request that holds together; the card has yet to read the values."""
 
     id: str
-    columns: Mapping[str, Sequence[Any]]
+    columns: Mapping[str, Column]
     wanted: Sequence[Wanted]
     relocate: Relocate
 
@@ -126,7 +126,7 @@ def _tensors(inputs: Any, blocks: memoryview) -> list[Tensor]:
         place = f"#/inputs/{index}"
         if not isinstance(sent, dict):
             refuse(place, "expected an object with name, shape, datatype and data")
-        size = binary_size(sent, place)
+        size = binary_size(sent, place) if "parameters" in sent else None
         if size is not None and at + size > len(blocks):
             refuse(f"{place}/parameters/{BINARY_SIZE}", f"only {len(blocks) - at} bytes are left in the body")
         tensors.append(read_tensor(sent, place, None if size is None else bytes(blocks[at : at + size])))
@@ -136,8 +136,7 @@ def _tensors(inputs: Any, blocks: memoryview) -> list[Tensor]:
     return tensors
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Place(NamedTuple):
     """Where the values of a feature stand in the request."""
 
     input: int
@@ -150,9 +149,9 @@ class _Column:
         return f"#/inputs/{self.input}/data/{f'{row}/{self.offset}' if self.is_nested else index}"
 
 
-def _columns(tensors: Sequence[Tensor], card: Card) -> tuple[dict[str, Sequence[Any]], dict[str, _Column]]:
-    columns: dict[str, Sequence[Any]] = {}
-    places: dict[str, _Column] = {}
+def _columns(tensors: Sequence[Tensor], card: Card) -> tuple[dict[str, Column], dict[str, _Place]]:
+    columns: dict[str, Column] = {}
+    places: dict[str, _Place] = {}
     for index, tensor in enumerate(tensors):
         is_packed = tensor.name in {NUMERIC_INPUT, TEXT_INPUT}
         names = _packed(card).get(tensor.name, [tensor.name]) if is_packed else [tensor.name]
@@ -165,7 +164,7 @@ def _columns(tensors: Sequence[Tensor], card: Card) -> tuple[dict[str, Sequence[
             if name in columns:
                 refuse(f"#/inputs/{index}/name", f"the feature {name[:80]!r} is given twice")
             columns[name] = tensor.values[offset::width] if width > 1 else tensor.values
-            places[name] = _Column(index, offset, width, tensor.is_nested)
+            places[name] = _Place(index, offset, width, tensor.is_nested)
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
         refuse("#/inputs", f"the tensors have {min(lengths)} to {max(lengths)} rows")
@@ -175,7 +174,7 @@ def _columns(tensors: Sequence[Tensor], card: Card) -> tuple[dict[str, Sequence[
     return columns, places
 
 
-def _relocation(places: Mapping[str, _Column], card: Card) -> Relocate:
+def _relocation(places: Mapping[str, _Place], card: Card) -> Relocate:
     def relocate(error: FieldError) -> FieldError:
         column, _, row = error.pointer.removeprefix("#/columns").removeprefix("/").partition("/")
         names = [*places, *(feature.name for feature in card.features)]

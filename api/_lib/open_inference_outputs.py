@@ -68,7 +68,7 @@ def write_answer(answer: dict[str, Any], tensors: Sequence[tuple[Tensor, bool]])
             blocks.append(to_bytes(tensor))
             output["parameters"] = {BINARY_SIZE: len(blocks[-1])}
         else:
-            output["data"] = tensor.values
+            output["data"] = tensor.values.tolist() if isinstance(tensor.values, np.ndarray) else tensor.values
         outputs.append(output)
     head = orjson.dumps({**answer, "outputs": outputs})
     if not blocks:
@@ -103,15 +103,15 @@ def _answer_tensor(output: NDArray[Any], card: Card, wanted: Wanted) -> Tensor:
     rows = len(output)
     match wanted.name:
         case "label":
-            values: list[Any] = [card.classes[index] for index in label_indexes(output).tolist()]
+            values: Sequence[Any] | NDArray[Any] = [card.classes[index] for index in label_indexes(output).tolist()]
         case "probabilities" if wanted.classes:
             return _classification(output, card, min(wanted.classes, width))
         case "low" | "high":
             assert card.interval
             half = card.interval.half_width
-            values = (output[:, 0] + (half if wanted.name == "high" else -half)).tolist()
+            values = output[:, 0] + (half if wanted.name == "high" else -half)
         case _:
-            values = output.ravel().tolist()
+            values = output.ravel()
     return Tensor(wanted.name, datatype, (rows, width), values)
 
 

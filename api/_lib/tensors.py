@@ -5,12 +5,12 @@ row-major; a text is a four-byte length and UTF-8. What a value means is the car
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api._lib.places import refuse
 
@@ -37,14 +37,13 @@ _SHOWN_CHARACTERS = 40
 _SHARED_MEMORY = "shared_memory_region"
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A named block of values, flat and row-major."""
+class Tensor(NamedTuple):
+    """A named block of values, flat and row-major; numbers that came as bytes stay an array."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
-    values: Sequence[Any]
+    values: Sequence[Any] | NDArray[Any]
     is_nested: bool = False
     """Its JSON was nested lists, so a place in it is named by two indexes."""
 
@@ -61,11 +60,11 @@ def read_tensor(sent: Mapping[str, Any], place: str, raw: bytes | None) -> Tenso
     if not isinstance(datatype, str) or (datatype != TEXT and datatype not in DTYPES):
         refuse(f"{place}/datatype", f"expected one of {', '.join([*DTYPES, TEXT])}")
     if raw is not None:
-        return Tensor(name, datatype, shape, _from_bytes(raw, datatype, prod(shape), f"{place}/data"))
+        return Tensor(name, datatype, shape, _from_bytes(raw, datatype, prod(shape), place))
     data = sent.get("data")
     if not isinstance(data, list):
         refuse(f"{place}/data", "expected a list of values")
-    return Tensor(name, datatype, shape, _flat(data, shape, f"{place}/data"), isinstance((data or [None])[0], list))
+    return Tensor(name, datatype, shape, _flat(data, shape, place), bool(data) and isinstance(data[0], list))
 
 
 def binary_size(sent: Mapping[str, Any], place: str) -> int | None:
@@ -107,10 +106,11 @@ def describe(name: str, datatype: str, width: int) -> dict[str, Any]:
 
 
 def _shape(shape: Any, place: str) -> tuple[int, ...]:
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
-        refuse(f"{place}/shape", "expected a list of whole numbers")
-    if not 1 <= len(shape) <= _MAX_DIMENSIONS:
-        refuse(f"{place}/shape", f"expected 1 to {_MAX_DIMENSIONS} dimensions")
+    if not isinstance(shape, list) or not 1 <= len(shape) <= _MAX_DIMENSIONS:
+        refuse(f"{place}/shape", f"expected a list of 1 to {_MAX_DIMENSIONS} sizes")
+    for size in shape:
+        if type(size) is not int or size < 0:
+            refuse(f"{place}/shape", "expected whole numbers")
     return tuple(shape)
 
 
@@ -120,26 +120,27 @@ def _flat(data: list[Any], shape: tuple[int, ...], place: str) -> list[Any]:
     while level and isinstance(level[0], list):
         lengths = {len(each) if isinstance(each, list) else -1 for each in level}
         if len(lengths) > 1 or len(found) == _MAX_DIMENSIONS:
-            refuse(place, "the lists do not all have the same length and depth")
+            refuse(f"{place}/data", "the lists do not all have the same length and depth")
         found.append(lengths.pop())
         level = list(chain.from_iterable(level))
     if len(found) > 1 and tuple(found) != shape:
-        refuse(place, f"the lists have the shape {found}, not {list(shape)}")
+        refuse(f"{place}/data", f"the lists have the shape {found}, not {list(shape)}")
     if len(level) != prod(shape):
-        refuse(place, f"{len(level)} values do not fill the shape {_shown(shape)}")
+        refuse(f"{place}/data", f"{len(level)} values do not fill the shape {_shown(shape)}")
     return level
 
 
-def _from_bytes(raw: bytes, datatype: str, count: int, place: str) -> list[Any]:
+def _from_bytes(raw: bytes, datatype: str, count: int, place: str) -> list[str] | NDArray[Any]:
     if datatype == TEXT:
         return _texts(raw, count, place)
     dtype = np.dtype(DTYPES[datatype])
     if len(raw) != count * dtype.itemsize:
-        refuse(place, f"{len(raw)} bytes; the shape needs {_shown((count,))} values of {dtype.itemsize} bytes")
+        refuse(
+            f"{place}/data", f"{len(raw)} bytes; the shape needs {_shown((count,))} values of {dtype.itemsize} bytes"
+        )
     if datatype == "BOOL" and raw.strip(b"\0\1"):
-        refuse(place, "a BOOL is one byte, 0 or 1")
-    values: list[Any] = np.frombuffer(raw, dtype).tolist()
-    return values
+        refuse(f"{place}/data", "a BOOL is one byte, 0 or 1")
+    return np.frombuffer(raw, dtype)
 
 
 def _texts(raw: bytes, count: int, place: str) -> list[str]:
@@ -149,13 +150,13 @@ def _texts(raw: bytes, count: int, place: str) -> list[str]:
         start = at + _LENGTH_BYTES
         at = start + int.from_bytes(raw[at:start], "little")
         if at > len(raw) or start > len(raw):
-            refuse(f"{place}/{len(texts)}", "the text is longer than the tensor's bytes")
+            refuse(f"{place}/data/{len(texts)}", "the text is longer than the tensor's bytes")
         try:
             texts.append(raw[start:at].decode())
         except UnicodeDecodeError:
-            refuse(f"{place}/{len(texts)}", "the text is not UTF-8")
+            refuse(f"{place}/data/{len(texts)}", "the text is not UTF-8")
     if len(texts) != count:
-        refuse(place, f"{len(texts)} texts do not fill the shape, which has {_shown((count,))}")
+        refuse(f"{place}/data", f"{len(texts)} texts do not fill the shape, which has {_shown((count,))}")
     return texts
 
 
