@@ -5,6 +5,7 @@ text); any other row is read cell by cell through the coercion table, which also
 the same tensors.
 """
 
+import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -117,7 +118,7 @@ class RowEncoder:
         text: NDArray[np.object_] = np.full((count, self._text_count), "", dtype=object)
         for numeric in self._numeric_cells:
             if (values := columns.get(numeric.feature.name)) is not None:
-                wide[:, numeric.feature.position] = _numbers(values, odd)
+                wide[:, numeric.feature.position] = _numbers(values)
         for category in self._text_cells:
             if (values := columns.get(category.feature.name)) is not None:
                 text[:, category.feature.position] = _texts(values, category.plain, odd)
@@ -202,20 +203,25 @@ class RowEncoder:
         return array
 
 
-def _numbers(values: Column, odd: set[int]) -> NDArray[Any]:
-    """Pack a column of numbers in one C call; rows whose cell is no plain number are noted as odd."""
+def _numbers(values: Column) -> NDArray[Any]:
+    """Pack a column of numbers, if possible in one C call; null is NaN, and what is no plain number is infinity.
+
+    Infinity is outside every training range, so those rows are read again cell by cell.
+    """
     if isinstance(values, np.ndarray):
         return values
     try:
         return np.frombuffer(struct.pack(f"{len(values)}d", *values))
     except (TypeError, struct.error, OverflowError):
-        plain = [value if type(value) is float or _is_exact(value) else None for value in values]
-        odd.update(index for index, value in enumerate(plain) if value is None)
-        return np.array([0.0 if value is None else value for value in plain])
+        return np.array([_plain_number(value) for value in values])
 
 
-def _is_exact(value: object) -> bool:
-    return type(value) is int and -_EXACT_INTEGERS <= value <= _EXACT_INTEGERS
+def _plain_number(value: object) -> float:
+    if value is None:
+        return math.nan
+    if type(value) is float or (type(value) is int and -_EXACT_INTEGERS <= value <= _EXACT_INTEGERS):
+        return value
+    return math.inf
 
 
 def _texts(values: Column, plain: Mapping[object, str], odd: set[int]) -> list[str]:
