@@ -23,7 +23,8 @@ MAX_COLUMNS = 1000
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 _CHUNK_ROWS = 20_000
-_SNIFFED_CHARACTERS = 64_000
+_MAX_SHARED = 10_000
+_SNIFFED_BYTES = 64_000
 _SNIFFED_RECORDS = 50
 _FOREIGN = {
     b"PK\x03\x04": "an Excel workbook or zip archive: save the sheet as CSV (UTF-8)",
@@ -33,7 +34,8 @@ _FOREIGN = {
     b"\x89PNG": "a picture: export the table as CSV",
     b"SQLite format 3": "an SQLite database: export the table as CSV",
 }
-_MAX_WINDOWS_SHARE = 0.2
+_WINDOWS = "cp1252"
+_MAX_WINDOWS_SHARE = 0.2  # of the bytes outside ASCII: above it the text is of another script
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,13 @@ def read_table(path: Path) -> Table:
 def parse_table(content: bytes, name: str) -> Table:
     """Read the bytes of a CSV file. Raises DatasetRejected."""
     digest = hashlib.sha256(content).hexdigest()
-    text, encoding = _decoded(_unpacked(content, name), name)
-    if not text.strip():
-        raise DatasetRejected(f"{name} is empty: it needs a line of column names and at least one row")
-    delimiter = _sniffed_delimiter(text, name)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    columns = _columns(reader, delimiter, name)
-    warnings = [f"The file is not UTF-8; it was read as {encoding}."] if encoding == "Windows-1252" else []
-    return Table(Path(name).name, columns, digest, tuple(warnings))
+    content = _unpacked(content, name)
+    codec = _codec(content, name)
+    delimiter = _sniffed_delimiter(content[:_SNIFFED_BYTES].decode(codec, errors="ignore"), len(content), name)
+    with io.TextIOWrapper(io.BytesIO(content), encoding=codec, newline="") as lines:
+        columns = _columns(csv.reader(lines, delimiter=delimiter, strict=True), delimiter, name)
+    warnings = ("The file is not UTF-8; it was read as Windows-1252.",) if codec == _WINDOWS else ()
+    return Table(Path(name).name, columns, digest, warnings)
 
 
 def _content(path: Path) -> bytes:
@@ -105,31 +106,31 @@ def _unpacked(content: bytes, name: str) -> bytes:
     return content
 
 
-def _decoded(content: bytes, name: str) -> tuple[str, str]:
-    """Decode the file; return its text and the name of its encoding."""
+def _codec(content: bytes, name: str) -> str:
+    """Find the codec that reads the whole file."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = [("utf-16", "UTF-16")]
+        codecs = ["utf-16"]
     elif b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         raise DatasetRejected(f"{name} holds a NUL byte on line {line}: save it as UTF-8 text without binary content")
     else:
-        encodings = [("utf-8-sig", "UTF-8")]
-        if len(content) * _MAX_WINDOWS_SHARE > sum(map(content.count, (bytes([byte]) for byte in range(0x80, 0x100)))):
-            encodings.append(("cp1252", "Windows-1252"))
-    for codec, encoding in encodings:
+        high = sum(map(content.count, (bytes([byte]) for byte in range(0x80, 0x100)))) if not content.isascii() else 0
+        codecs = ["utf-8-sig", _WINDOWS] if high < _MAX_WINDOWS_SHARE * len(content) else ["utf-8-sig"]
+    for codec in codecs:
         try:
             text = content.decode(codec)
         except UnicodeDecodeError:
             continue
         if "\0" in text:
             raise DatasetRejected(f"{name} holds a NUL character: save it as UTF-8 text without binary content")
-        return text, encoding
+        if not text or text.isspace():
+            raise DatasetRejected(f"{name} is empty: it needs a line of column names and at least one row")
+        return codec
     raise DatasetRejected(f"{name} is neither UTF-8, UTF-16 nor Windows-1252 text: save it as CSV in UTF-8")
 
 
-def _sniffed_delimiter(text: str, name: str) -> str:
+def _sniffed_delimiter(sample: str, size: int, name: str) -> str:
     """Choose the delimiter that cuts the first records most evenly, then into most columns."""
-    sample = text[:_SNIFFED_CHARACTERS]
     scores = {}
     for delimiter in DELIMITERS:
         reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
@@ -137,7 +138,7 @@ def _sniffed_delimiter(text: str, name: str) -> str:
             widths = [len(record) for record in islice(reader, _SNIFFED_RECORDS) if record]
         except csv.Error:
             continue
-        if len(sample) < len(text) and len(widths) > 1:
+        if size > _SNIFFED_BYTES and len(widths) > 1:
             widths.pop()  # it may be cut in the middle
         width = widths[0] if widths else 0
         if width > 1:
@@ -157,9 +158,10 @@ def _columns(reader: Iterator[list[str]], delimiter: str, name: str) -> dict[str
         shared: list[dict[str, str]] = [{} for _ in names]
         for records in _chunks(reader, len(names), delimiter, name):
             for column, known, cells in zip(lists, shared, zip(*records, strict=True), strict=True):
-                if len(known) > _CHUNK_ROWS:
-                    known.clear()
-                column.extend([known.setdefault(cell, cell) for cell in cells])  # equal cells share one string
+                if len(known) < _MAX_SHARED:  # equal cells share one string
+                    column.extend([known.setdefault(cell, cell) for cell in cells])
+                else:
+                    column.extend(cells)
     except csv.Error as error:
         line = reader.line_num  # type: ignore[attr-defined]  # csv.reader's own count of lines
         raise DatasetRejected(
