@@ -1,0 +1,68 @@
+"""Nobody is kept out: axe finds nothing to object to, on any page, in either theme."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import Published
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(240)]
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = (
+    "/",
+    "/models/penguins#card",
+    "/models/penguins#parity",
+    "/models/penguins#batch",
+    "/models/penguins#versions",
+    "/models/penguins#api",
+    "/models/used-cars",
+    "/models/never-trained",
+    "/nope",
+)
+
+
+def violations(page: Page) -> list[str]:
+    """Run axe with every rule, best practices included, and name what it objects to."""
+    # Evaluated, not added as a script: the page's content policy allows no inline script, and shall not for a test.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [f"{each['id']}: {node['html'][:160]}" for each in found["violations"] for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_violates_a_rule(
+    browser: Browser, base_url: str, published: Published, theme: Literal["light", "dark"], width: int
+) -> None:
+    """Contrast, names, roles, landmarks, headings, focus: no violation."""
+    context = browser.new_context(base_url=base_url, color_scheme=theme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    found: dict[str, list[str]] = {}
+    for path in PAGES:
+        page.goto("about:blank")
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        found[path] = violations(page)
+    context.close()
+
+    assert {path: objections for path, objections in found.items() if objections} == {}
+
+
+def test_wishes_for_stillness_are_respected(browser: Browser, base_url: str, published: Published) -> None:
+    """With reduced motion asked for, nothing on the page takes time to move."""
+    context = browser.new_context(base_url=base_url, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto("/models/penguins")
+    expect(page.get_by_text("answered in")).to_be_visible()
+
+    slowest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('*')].flatMap(element => "
+        "getComputedStyle(element).transitionDuration.split(',').map(parseFloat)))"
+    )
+    context.close()
+
+    assert slowest <= 0.001
