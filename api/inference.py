@@ -31,7 +31,7 @@ ModelReference = Annotated[
     ),
 ]
 Version = Annotated[str, Path(description="Number or alias of the version", examples=["1", "challenger"])]
-_REFUSALS = problems(401, 403, 404, 503)
+_REFUSALS = problems(401, 403, 404, 422, 503)
 _INFER_REFUSALS = problems(400, 401, 403, 404, 413, 415, 422, 503)
 
 
