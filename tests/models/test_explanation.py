@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.errors import ExplanationRefused, InvalidRows
-from models.explanation import MAX_MODEL_ROWS, explain
+from models.explanation import MAX_MODEL_ROWS, explain, shown_number
 from models.runtime import OnnxModel
 from tests.models.fitted import CLASSES, ESTIMATORS, fit
 
@@ -162,6 +162,20 @@ def test_values_are_shown_as_the_model_read_them():
     assert values == {"n0": None, "n1": 2, "n2": 0.1, "c0": "Dream"}
     assert type(values["n1"]) is int
     assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "shown"),
+    [("boolean", 1, True), ("boolean", 0, False), ("integer", 7, 7), ("number", 39.1, 39.1), ("number", nan, None)],
+)
+def test_cells_are_written_as_callers_write_them(kind: str, number: float, shown):
+    """The float32 cell of each kind of feature becomes the value a caller would send."""
+    feature = fit("ridge").card.features[0].model_copy(update={"kind": kind})
+
+    written = shown_number(feature, np.float32(number))
+
+    assert written == shown
+    assert type(written) is type(shown)
 
 
 def test_features_like_all_references_get_nothing():
