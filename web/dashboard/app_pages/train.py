@@ -61,17 +61,8 @@ def ask(filename: str, table: Preview) -> Json | None:
         )
         if not st.form_submit_button("Train", type="primary", icon=":material/model_training:"):
             return None
-    if target is None:
-        st.warning("Choose the column to predict.", icon=":material/edit:")
-        return None
-    if not is_slug(slug):
-        st.warning(
-            "The name in addresses needs 2 to 63 of a-z, 0-9 and inner dashes, such as `house-prices`.",
-            icon=":material/edit:",
-        )
-        return None
-    if target in drop:
-        st.warning(f"“{plain(target)}” cannot be predicted and left out.", icon=":material/edit:")
+    if objection := _objection(target, slug, drop):
+        st.warning(objection, icon=":material/edit:")
         return None
     return {
         "model": slug,
@@ -80,6 +71,17 @@ def ask(filename: str, table: Preview) -> Json | None:
         "visibility": "public" if is_public else "private",
         "options": {"time_budget_seconds": budget, "drop": drop},
     }
+
+
+def _objection(target: str | None, slug: str, drop: list[str]) -> str | None:
+    """Say what is wrong with the form, if anything is."""
+    if target is None:
+        return "Choose the column to predict."
+    if not is_slug(slug):
+        return "The name in addresses needs 2 to 63 of a-z, 0-9 and inner dashes, such as `house-prices`."
+    if target in drop:
+        return f"“{plain(target)}” cannot be predicted and left out."
+    return None
 
 
 def send(content: bytes, filename: str, wanted: Json, token: str) -> None:
