@@ -14,6 +14,9 @@ from models.training.data import Fold
 from models.training.fitting import Outputs
 from models.training.metrics import loss
 
+CALIBRATED = frozenset({"linear", "hist_gradient_boosting", "random_forest"})
+"""Recipes whose calibrated form the converter knows."""
+
 _MIN_ROWS = 200  # below it two more parameters per class cost more than they bring
 _MIN_GAIN = 0.005  # of the loss: less is noise
 
@@ -24,7 +27,7 @@ def calibrated_loss(choice: Choice, folds: list[Fold], answers: NDArray[np.int64
     A blend is left alone: averaging calibrates.
     """
     scores = choice.members[0][1].scores
-    if len(choice.members) > 1 or scores is None or len(answers) < _MIN_ROWS:
+    if choice.recipe not in CALIBRATED or scores is None or len(answers) < _MIN_ROWS:
         return None
     losses = [
         loss(

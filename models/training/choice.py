@@ -81,7 +81,7 @@ def choose(found: Found, answers: NDArray[np.generic], *, classification: bool) 
 def alone(found: Found) -> Choice:
     """Choose one trial: the best, or the best linear one if the difference is within one standard error of the folds."""
     best = found.best
-    for trial in _firsts(found):
+    for trial in _firsts(found) if best.recipe != BASELINE else []:
         differences = np.subtract(trial.losses, best.losses)
         error = differences.std(ddof=1) / np.sqrt(len(differences))
         if trial.recipe == "linear" and differences.mean() <= error:

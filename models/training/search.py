@@ -119,7 +119,7 @@ class Search:
         return optuna.create_study(sampler=sampler)
 
     def _plain(self) -> None:
-        self._try(BASELINE, {}, None)
+        self._try(BASELINE, dict(DEFAULTS[BASELINE]), None)
         for recipe in RECIPES:
             if recipe in _ALWAYS_TRIED or self.progress.elapsed < self._until:
                 self._try(recipe, dict(DEFAULTS[recipe]), None)

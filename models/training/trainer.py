@@ -19,6 +19,7 @@ from models.training.calibrate import calibrated_loss, with_calibration
 from models.training.card import draft_card
 from models.training.choice import Choice, alone, choose, leaderboard
 from models.training.data import Fold, make_folds, prepare
+from models.training.doubts import data_doubts, result_doubts
 from models.training.evaluate import conformal_interval, evaluate, served_outputs
 from models.training.export import export
 from models.training.options import TrainOptions
@@ -91,6 +92,7 @@ class _Run:
         target, self.profile = understand(self.table, self.options)
         self.data = prepare(self.profile, target, self.options.seed)
         self.plan = plan_for(self.data, self.options.seed)
+        self.warnings = self._warnings()
         self._tell_profile()
         self.progress.stage("search", "Trying recipes", 0.05)
         search = Search(self.data, self.plan, self.progress, seed=self.options.seed, threads=self.options.threads)
@@ -109,11 +111,12 @@ class _Run:
             rows=len(data.target.answers),
             columns=self.profile.summary(),
             classes=data.target.classes,
-            warnings=self._warnings(),
+            warnings=self.warnings,
         )
 
     def _warnings(self) -> list[str]:
-        return [*self.table.warnings, *self.data.target.warnings, *self.profile.warnings]
+        doubts = data_doubts(self.table.columns, self.data)
+        return [*self.table.warnings, *self.data.target.warnings, *self.profile.warnings, *doubts]
 
     def _certified(self, found: Found, choice: Choice) -> _Certified:
         """Refit on the whole training part; the first attempt whose file answers as scikit-learn does is taken."""
@@ -178,6 +181,7 @@ class _Run:
         progress.stage("evaluate", "Judging the file on held-out rows", 0.9)
         listed = leaderboard(found, certified.choice, certified.chosen, classification=data.classification)
         evaluation = evaluate(model, data, listed, progress, self.options.seed)
+        doubts = result_doubts(evaluation, classification=data.classification)
         interval = None
         if not data.classification:
             residuals = data.answers(found.rows) - certified.choice.outputs
@@ -188,7 +192,7 @@ class _Run:
                 "evaluation": evaluation,
                 "parity": certified.parity,
                 "interval": interval,
-                "warnings": [*self._warnings(), *certified.refused],
+                "warnings": [*self.warnings, *certified.refused, *doubts],
                 "training_seconds": round(progress.elapsed, 3),
             }
         )
