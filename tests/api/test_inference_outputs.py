@@ -1,10 +1,16 @@
 """Tensors by themselves: what is written can be read, and regression answers with its interval."""
 
+import json
+import math
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api._lib.client_json import parse_client_json
+from api._lib.errors import RequestMalformed
 from api._lib.open_inference_outputs import answer_tensors, output_tensors, read_wanted, write_answer
 from api._lib.tensors import DTYPES, TEXT, Tensor, read_tensor, to_bytes
 from models.contract import IntervalNote
@@ -68,3 +74,16 @@ def test_answers_beyond_numbers_are_refused():
         answer_tensors(output, model.card, read_wanted(None, model.card, is_binary=False))
 
     assert len(refused.value.errors) == 2
+
+
+@given(
+    st.text(st.sampled_from('NaN"\\,[]: x'), max_size=30),
+    st.lists(st.one_of(st.none(), st.text(st.sampled_from('NaN"\\ ,')))),
+)
+def test_nan_is_null_between_texts_only(noise: str, values: list[str | None]):
+    """What Python's encoder writes is read back, NaN as null, texts untouched; noise is refused or read, nothing else."""
+    written = json.dumps({"data": [math.nan if value is None else value for value in values]})
+
+    assert parse_client_json(written.encode()) == {"data": values}
+    with suppress(RequestMalformed):
+        parse_client_json(noise.encode())

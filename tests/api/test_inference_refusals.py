@@ -213,13 +213,14 @@ def test_infinity_in_bytes_is_refused(api: httpx.Client, public_model: str):
     [
         (b"", "empty"),
         (b"{", "not JSON"),
-        (b'{"inputs": [{"name": "length", "shape": [1], "datatype": "FP32", "data": [NaN]}]}', "null says"),
+        (b'{"inputs": [{"name": "length", "shape": [1], "datatype": "FP32", "data": [Infinity]}]}', "not JSON"),
+        (b'{"inputs": [{"name": "length", "shape": [1], "datatype": "FP32", "data": [NaN}]}', "not JSON"),
         (b'{"inputs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not JSON"),
         (b'{"id": "\\ud800", "inputs": []}', "not JSON"),
         (b"\xff\xfe{}", "not JSON"),
         (b"[]", "inputs"),
     ],
-    ids=["empty", "cut off", "NaN", "deep", "half a surrogate pair", "not UTF-8", "no object"],
+    ids=["empty", "cut off", "infinity", "NaN and more", "deep", "half a surrogate pair", "not UTF-8", "no object"],
 )
 def test_what_is_not_json_is_refused(api: httpx.Client, public_model: str, content: bytes, words: str):
     """The answer says what is wrong in words that help."""

@@ -81,6 +81,16 @@ def test_client_sends_every_type(client, public_model: str):
         np.testing.assert_allclose(result.as_numpy("probabilities"), wanted, atol=1e-5)
 
 
+def test_client_writes_nan_into_json(client, public_model: str):
+    """Asked for JSON, the client writes missing numbers as NaN; they arrive as missing."""
+    numeric = triton.InferInput("numeric", [3, 2], "FP32").set_data_from_numpy(NUMBERS, binary_data=False)
+    island = triton.InferInput("island", [3, 1], "BYTES").set_data_from_numpy(PLACES, binary_data=False)
+
+    result = client.infer(public_model, [numeric, island])
+
+    np.testing.assert_allclose(result.as_numpy("probabilities"), WANTED, atol=1e-5)
+
+
 def test_client_gets_ranked_classes(client, public_model: str):
     """The classification extension."""
     wanted = triton.InferRequestedOutput("probabilities", class_count=1)
