@@ -40,7 +40,12 @@ function notFoundPage(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [tailwindcss(), svelte({ configFile: resolve(import.meta.dirname, "svelte.config.js") }), preloadFonts(), notFoundPage()],
+  plugins: [
+    tailwindcss(),
+    svelte({ configFile: resolve(import.meta.dirname, "svelte.config.js") }),
+    preloadFonts(),
+    notFoundPage(),
+  ],
   build: { outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },
   server: { port: 5173, strictPort: true, proxy: { "/api": API_ORIGIN } },
 });

@@ -1,118 +1,6 @@
 /** Generated from the API's own description by `npm run types`; do not edit. */
 
 export interface paths {
-    "/api/datasets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_datasets_api_datasets_get"];
-        put?: never;
-        post: operations["announce_dataset_api_datasets_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/datasets/{dataset_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_dataset_api_datasets__dataset_id__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/datasets/{dataset_id}/complete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["complete_dataset_api_datasets__dataset_id__complete_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/health": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_health_api_health_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_keys_api_keys_get"];
-        put?: never;
-        post: operations["create_key_api_keys_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/keys/{key_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["revoke_key_api_keys__key_id__delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_me_api_me_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/models": {
         parameters: {
             query?: never;
@@ -241,22 +129,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/openapi.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_openapi_api_openapi_json_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/predict/{model}": {
         parameters: {
             query?: never;
@@ -273,55 +145,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/ready": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_readiness_api_ready_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/runs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_runs_api_runs_get"];
-        put?: never;
-        post: operations["create_run_api_runs_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/runs/{run_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_run_api_runs__run_id__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/runs/{run_id}/cancel": {
+    "/api/predict/{model}/what-if": {
         parameters: {
             query?: never;
             header?: never;
@@ -330,23 +154,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["cancel_run_api_runs__run_id__cancel_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/runs/{run_id}/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_events_api_runs__run_id__events_get"];
-        put?: never;
-        post?: never;
+        post: operations["ask_what_if_api_predict__model__what_if_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -363,12 +171,9 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
-        AnnouncedDataset: {
-            dataset: components["schemas"]["Dataset"];
-            upload: components["schemas"]["Upload"];
-        };
         Answer: {
             alias: string | null;
+            explanations?: components["schemas"]["Explanation"][] | null;
             id: string;
             model: string;
             predictions: components["schemas"]["Prediction"][];
@@ -430,36 +235,11 @@ export interface components {
             share: number;
             value: string;
         };
-        Check: {
-            detail: string | null;
-            ms: number;
-            /** @enum {string} */
-            status: "pass" | "warn" | "fail";
-        };
-        Completion: {
-            sha256: string;
-        };
-        Dataset: {
-            columns: number | null;
-            /** Format: date-time */
-            created_at: string;
-            filename: string;
-            id: string;
-            licence: string | null;
-            name: string;
-            profile: {
-                [key: string]: unknown;
-            } | null;
-            reason: string | null;
-            rows: number | null;
-            sha256: string | null;
-            size_bytes: number | null;
-            source: string | null;
-            /** @enum {string} */
-            status: "pending" | "ready" | "failed";
-        };
-        DatasetList: {
-            datasets: components["schemas"]["Dataset"][];
+        Contribution: {
+            contribution: number;
+            feature: string;
+            standard_error: number;
+            value: number | boolean | string | null;
         };
         DatasetNote: {
             columns: number;
@@ -468,13 +248,6 @@ export interface components {
             rows: number;
             sha256: string;
             source: string | null;
-        };
-        DatasetOrder: {
-            filename: string;
-            licence?: string | null;
-            name?: string | null;
-            size_bytes: number;
-            source?: string | null;
         };
         Evaluation: {
             baseline: components["schemas"]["Metric"][];
@@ -485,6 +258,18 @@ export interface components {
             reliability: components["schemas"]["ReliabilityBin"][];
             residual_quantiles: number[];
             rows: number;
+        };
+        Explanation: {
+            baseline: number;
+            contributions: components["schemas"]["Contribution"][];
+            label?: string | null;
+            /** @enum {string} */
+            method: "exact" | "sampled";
+            output: number;
+            references: number;
+            rows_used: number;
+            seed: number;
+            sum_error: number;
         };
         Feature: {
             categories: components["schemas"]["CategoryCount"][];
@@ -505,17 +290,6 @@ export interface components {
             detail: string;
             pointer: string;
         };
-        Health: {
-            commit: string | null;
-            libraries: {
-                [key: string]: string;
-            };
-            python: string;
-            region: string | null;
-            /** @enum {string} */
-            status: "pass" | "warn" | "fail";
-            version: string;
-        };
         Importance: {
             deviation: number;
             feature: string;
@@ -531,32 +305,6 @@ export interface components {
             half_width: number;
             measured: number;
         };
-        Key: {
-            /** Format: date-time */
-            created_at: string;
-            expires_at: string | null;
-            id: string;
-            last_used_at: string | null;
-            model: string | null;
-            name: string;
-            prefix: string;
-            revoked_at: string | null;
-            scopes: ("predict" | "feedback" | "train" | "admin")[];
-        };
-        KeyList: {
-            keys: components["schemas"]["Key"][];
-        };
-        KeyOrder: {
-            expires_at?: string | null;
-            model?: string | null;
-            name: string;
-            /**
-             * @default [
-             *       "predict"
-             *     ]
-             */
-            scopes: ("predict" | "feedback" | "train" | "admin")[];
-        };
         ListedVersion: {
             aliases: string[];
             baseline: components["schemas"]["Metric"][];
@@ -569,15 +317,6 @@ export interface components {
             number: number | null;
             rows: number;
             size_bytes: number;
-        };
-        Me: {
-            email: string | null;
-            id: string | null;
-            /** @enum {string} */
-            kind: "anonymous" | "user" | "key";
-            /** @enum {string} */
-            role: "anonymous" | "viewer" | "analyst" | "admin";
-            scopes: string[];
         };
         Metric: {
             /** @enum {string} */
@@ -612,19 +351,6 @@ export interface components {
         ModelList: {
             models: components["schemas"]["Model"][];
         };
-        NewKey: {
-            /** Format: date-time */
-            created_at: string;
-            expires_at: string | null;
-            id: string;
-            key: string;
-            last_used_at: string | null;
-            model: string | null;
-            name: string;
-            prefix: string;
-            revoked_at: string | null;
-            scopes: ("predict" | "feedback" | "train" | "admin")[];
-        };
         ParityCertificate: {
             engines: string[];
             kinds: components["schemas"]["ParityKind"][];
@@ -643,6 +369,10 @@ export interface components {
             label_flips: number;
             max_error: number;
             rows: number;
+        };
+        Point: {
+            prediction: components["schemas"]["Prediction"];
+            value: number | boolean | string | null;
         };
         Prediction: {
             interval?: components["schemas"]["Interval"] | null;
@@ -683,13 +413,6 @@ export interface components {
             reason: string;
             version: number;
         };
-        Readiness: {
-            checks: {
-                [key: string]: components["schemas"]["Check"];
-            };
-            /** @enum {string} */
-            status: "pass" | "warn" | "fail";
-        };
         ReliabilityBin: {
             count: number;
             observed: number;
@@ -700,81 +423,11 @@ export interface components {
             alias: string;
             reason: string;
         };
-        Run: {
-            attempt: number;
-            /** Format: date-time */
-            created_at: string;
-            dataset_id: string | null;
-            description: string;
-            finished_at: string | null;
-            id: string;
-            last_seq: number;
-            message: string;
-            model: string;
-            options: {
-                [key: string]: unknown;
-            };
-            progress: number;
-            reason: string | null;
-            started_at: string | null;
-            /** @enum {string} */
-            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-            target: string;
-            title: string;
-            version: number | null;
-            /** @enum {string} */
-            visibility: "private" | "public";
-        };
-        RunEvent: {
-            /** Format: date-time */
-            at: string;
-            data: {
-                [key: string]: unknown;
-            };
-            kind: string;
-            seq: number;
-        };
-        RunEvents: {
-            events: components["schemas"]["RunEvent"][];
-            run: components["schemas"]["Run"];
-        };
-        RunList: {
-            runs: components["schemas"]["Run"][];
-        };
-        RunOptions: {
-            drop?: string[] | null;
-            seed?: number | null;
-            task?: ("binary" | "multiclass" | "regression") | null;
-            time_budget_seconds?: number | null;
-        };
-        RunOrder: {
-            dataset_id: string;
-            /** @default  */
-            description: string;
-            model: string;
-            options?: components["schemas"]["RunOptions"];
-            target: string;
-            /** @default  */
-            title: string;
-            /**
-             * @default private
-             * @enum {string}
-             */
-            visibility: "private" | "public";
-        };
         Timing: {
             infer_ms: number;
             parse_ms: number;
             total_ms: number;
             validate_ms: number;
-        };
-        Upload: {
-            headers: {
-                [key: string]: string;
-            };
-            /** @constant */
-            method: "PUT";
-            url: string;
         };
         Version: {
             baseline: components["schemas"]["Metric"][];
@@ -791,6 +444,15 @@ export interface components {
         VersionList: {
             versions: components["schemas"]["ListedVersion"][];
         };
+        WhatIf: {
+            current: number | boolean | string | null;
+            feature: string;
+            /** @enum {string} */
+            kind: "number" | "integer" | "boolean" | "category";
+            model: string;
+            points: components["schemas"]["Point"][];
+            version: number | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -800,492 +462,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    list_datasets_api_datasets_get: {
-        parameters: {
-            query?: {
-                before?: string | null;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DatasetList"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    announce_dataset_api_datasets_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["DatasetOrder"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AnnouncedDataset"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_dataset_api_datasets__dataset_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                dataset_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Dataset"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    complete_dataset_api_datasets__dataset_id__complete_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                dataset_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Completion"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Dataset"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_health_api_health_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Health"];
-                };
-            };
-        };
-    };
-    list_keys_api_keys_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyList"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_key_api_keys_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KeyOrder"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NewKey"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    revoke_key_api_keys__key_id__delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_me_api_me_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list_models_api_models_get: {
         parameters: {
             query?: never;
@@ -1850,33 +1026,6 @@ export interface operations {
             };
         };
     };
-    get_openapi_api_openapi_json_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
-                };
-            };
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
     predict_permalink_api_predict__model__get: {
         parameters: {
             query?: {
@@ -1944,7 +1093,9 @@ export interface operations {
     };
     predict_api_predict__model__post: {
         parameters: {
-            query?: never;
+            query?: {
+                explain?: "0" | "1" | "false" | "true";
+            };
             header?: never;
             path: {
                 model: string;
@@ -2044,108 +1195,34 @@ export interface operations {
             };
         };
     };
-    get_readiness_api_ready_get: {
+    ask_what_if_api_predict__model__what_if_post: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Readiness"];
-                };
+            path: {
+                model: string;
             };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_runs_api_runs_get: {
-        parameters: {
-            query?: {
-                before?: string | null;
-                limit?: number;
-                model?: string | null;
-                status?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RunList"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_run_api_runs_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RunOrder"];
+                "application/json": {
+                    feature: string;
+                    /** @default 41 */
+                    points?: number;
+                    row: {
+                        [key: string]: number | boolean | string | null;
+                    };
+                };
             };
         };
         responses: {
-            201: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["WhatIf"];
                 };
             };
             400: {
@@ -2180,203 +1257,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_run_api_runs__run_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                run_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    cancel_run_api_runs__run_id__cancel_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                run_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_events_api_runs__run_id__events_get: {
-        parameters: {
-            query?: {
-                after?: number;
-            };
-            header?: {
-                "last-event-id"?: number | null;
-            };
-            path: {
-                run_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RunEvents"];
-                    "text/event-stream": string;
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,7 +2,7 @@
 
 import createClient from "openapi-fetch";
 import type { paths } from "./api-types";
-import type { Answer, Card, FieldNote, Model, ProblemBody, Row, Version } from "./types";
+import type { Answer, Card, Explanation, FieldNote, Model, ProblemBody, Row, Version, WhatIf } from "./types";
 
 const TIMEOUT_MS = 20_000;
 
@@ -58,6 +58,19 @@ export async function listVersions(slug: string, signal: AbortSignal): Promise<V
 export async function predict(ref: ModelRef, rows: Row[], signal: AbortSignal): Promise<Answer> {
   const params = { path: { model: reference(ref) } };
   return read(await client.POST("/api/predict/{model}", { params, body: { rows }, signal })) as Answer;
+}
+
+/** Ask how far each column moved the answer to a row. */
+export async function explain(ref: ModelRef, row: Row, signal: AbortSignal): Promise<Explanation | null> {
+  const params = { path: { model: reference(ref) }, query: { explain: "1" as const } };
+  const answer = read(await client.POST("/api/predict/{model}", { params, body: { rows: [row] }, signal }));
+  return answer.explanations?.[0] ?? null;
+}
+
+/** Ask for the answers to a row while one of its columns moves. */
+export async function sweep(ref: ModelRef, row: Row, feature: string, signal: AbortSignal): Promise<WhatIf> {
+  const params = { path: { model: reference(ref) } };
+  return read(await client.POST("/api/predict/{model}/what-if", { params, body: { row, feature }, signal })) as WhatIf;
 }
 
 export function predictPath(ref: ModelRef): string {

@@ -32,4 +32,6 @@ export interface ValuePrediction {
 
 /** The description allows all four members at once; an answer holds either the first two or the last two. */
 export type Prediction = ClassPrediction | ValuePrediction;
+export type Explanation = Schemas["Explanation"];
+export type WhatIf = Omit<Schemas["WhatIf"], "points"> & { points: { value: Value; prediction: Prediction }[] };
 export type Answer = Omit<Schemas["Answer"], "predictions"> & { predictions: Prediction[] };

@@ -12,6 +12,8 @@ export interface Trial {
   readonly row: Row;
   /** How often the row was replaced as a whole. */
   readonly epoch: number;
+  /** The column that was changed last by itself. */
+  readonly touched: string | null;
   readonly answer: Answer | null;
   readonly prediction: Prediction | null;
   /** What failed as a whole; faults of single fields are in `faults`. */
@@ -35,6 +37,7 @@ export interface Trial {
 export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial {
   let row = $state<Row>(first ?? defaultRow(card));
   let epoch = $state(0);
+  let touched = $state<string | null>(null);
   let answer = $state.raw<Answer | null>(null);
   let problem = $state.raw<Problem | null>(null);
   let elapsedMs = $state<number | null>(null);
@@ -78,6 +81,9 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
     get epoch() {
       return epoch;
     },
+    get touched() {
+      return touched;
+    },
     get answer() {
       return answer;
     },
@@ -99,6 +105,7 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
     set(name, value) {
       if (row[name] === value) return;
       row[name] = value;
+      touched = name;
       ask();
     },
     get isBehind() {
