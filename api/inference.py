@@ -1,13 +1,14 @@
 """The same models over two protocols that clients already speak: Open Inference Protocol V2, and MLflow's scoring."""
 
 import time
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Request, Response
-from uuid_utils import uuid7
+from starlette.background import BackgroundTask
 
-from api._lib import VERSION, log, registry, serving
+from api._lib import VERSION, log, prediction_log, registry, serving
 from api._lib import inference_schemas as schemas
 from api._lib.app import MAX_BODY_BYTES, create_app
 from api._lib.errors import ApiError, BodyTooLarge
@@ -54,13 +55,13 @@ async def get_ready(_request: Request) -> Response:
 
 
 @router.get("/v2/models/{model}", responses={200: {"model": schemas.ModelMetadata}, **_REFUSALS}, openapi_extra=ANYONE)
-async def get_model_metadata(request: Request, model: ModelReference) -> Response:
+async def get_model_metadata(_request: Request, model: ModelReference) -> Response:
     """Say what a model reads and answers.
 
     It reads one tensor per feature, or the two packed ones. Numbers may be of any numeric type, texts are BYTES.
     """
-    found, engine = await serving.find_engine(request, model)
-    card = engine.card
+    granted, engine = await serving.find_engine(model)
+    found, card = granted.found, engine.card
     return _json(
         {
             "name": found.slug,
@@ -87,10 +88,10 @@ async def get_version_metadata(request: Request, model: ModelReference, version:
 @router.get(
     "/v2/models/{model}/ready", responses={200: {"model": schemas.ModelReady}, **_REFUSALS}, openapi_extra=ANYONE
 )
-async def get_model_ready(request: Request, model: ModelReference) -> Response:
+async def get_model_ready(_request: Request, model: ModelReference) -> Response:
     """Say whether a model can predict; opens it if it was not."""
-    found, _ = await serving.find_engine(request, model)
-    return _json({"name": found.slug, "ready": True})
+    granted, _ = await serving.find_engine(model)
+    return _json({"name": granted.found.slug, "ready": True})
 
 
 @router.get(
@@ -117,11 +118,11 @@ async def infer(request: Request, model: ModelReference) -> Response:
     started = time.perf_counter()
     headers = request.headers
     body = await request.body()
-    found, engine = await serving.find_engine(request, model)
+    granted, engine = await serving.find_engine(model)
 
     def compute() -> Response:
         content = inflate(body, headers.get("content-encoding", ""))
-        return _infer(found, engine, content, headers.get(HEADER_LENGTH), started)
+        return _infer(granted, engine, content, headers.get(HEADER_LENGTH), started)
 
     is_compressed = "content-encoding" in headers
     return await serving.work(MAX_BODY_BYTES if is_compressed else len(body), compute)
@@ -148,11 +149,12 @@ async def invoke(request: Request, model: ModelReference) -> Response:
     Send exactly one of `dataframe_split`, `dataframe_records`, `instances` and `inputs`, or a CSV with a header line.
     Failures carry MLflow's `error_code` and `message` beside the members of every other failure.
     """
+    started = time.perf_counter()
     try:
         body = await request.body()
-        _, engine = await serving.find_engine(request, model)
+        granted, engine = await serving.find_engine(model)
         content_type = request.headers.get("content-type", "")
-        return await serving.work(len(body), lambda: _score(engine, body, content_type))
+        return await serving.work(len(body), lambda: _score(granted, engine, body, content_type, started))
     except ApiError as error:
         content = orjson.dumps(scoring_problem(error))
         return Response(content, status_code=error.status, headers=error.headers, media_type=PROBLEM_MEDIA_TYPE)
@@ -171,7 +173,7 @@ async def get_version(_request: Request) -> Response:
 
 
 def _infer(
-    found: registry.Found, engine: OnnxModel, body: bytes, header_length: str | None, started: float
+    granted: serving.Granted, engine: OnnxModel, body: bytes, header_length: str | None, started: float
 ) -> Response:
     """Read, coerce, run, write. The steps are timed one by one."""
     began = time.perf_counter()
@@ -180,12 +182,13 @@ def _infer(
     try:
         encoded = engine.encode_columns(sent.columns)
         validated = time.perf_counter()
-        tensors = answer_tensors(engine.run(encoded), engine.card, sent.wanted)
+        output = engine.run(encoded)
+        tensors = answer_tensors(output, engine.card, sent.wanted)
     except InvalidRows as refused:
         refuse_rows(refused.errors, sent.relocate)
     done = time.perf_counter()
-    log.note(rows=len(encoded.numeric))
-    answer: dict[str, Any] = {"model_name": found.slug, "id": sent.id or str(uuid7())}
+    found = granted.found
+    answer: dict[str, Any] = {"model_name": found.slug, "id": sent.id or log.current().prediction_id}
     if found.version.number is not None:
         answer["model_version"] = str(found.version.number)
     if encoded.warnings:
@@ -199,18 +202,48 @@ def _infer(
         f"parse;dur={(parsed - began) * 1e3:.3f}, validate;dur={(validated - parsed) * 1e3:.3f}, "
         f"infer;dur={(done - validated) * 1e3:.3f}, total;dur={(time.perf_counter() - started) * 1e3:.3f}"
     )
-    return Response(_sendable(content), headers=headers)
+    times = {"parse_ms": (parsed - began) * 1e3, "infer_ms": (done - validated) * 1e3}
+    after = _log(granted, "v2", sent.to_rows, lambda: engine.decode(output), rows=len(output), started=started, **times)
+    return Response(_sendable(content), headers=headers, background=after)
 
 
-def _score(engine: OnnxModel, body: bytes, content_type: str) -> Response:
+def _score(granted: serving.Granted, engine: OnnxModel, body: bytes, content_type: str, started: float) -> Response:
     sent = read_scoring(body, content_type, engine.card)
     try:
         encoded = engine.encode(sent.rows or ()) if sent.columns is None else engine.encode_columns(sent.columns)
         predictions = engine.decode(engine.run(encoded))
     except InvalidRows as refused:
         refuse_rows(refused.errors, sent.relocate)
-    log.note(rows=len(predictions))
-    return Response(_sendable(write_predictions(predictions)), media_type="application/json")
+    after = _log(granted, "mlflow", sent.to_rows, lambda: predictions, rows=len(predictions), started=started)
+    content = _sendable(write_predictions(predictions))
+    return Response(content, media_type="application/json", background=after)
+
+
+def _log(
+    granted: serving.Granted,
+    source: prediction_log.Source,
+    make_rows: prediction_log.Cells,
+    make_outputs: prediction_log.Cells,
+    *,
+    rows: int,
+    started: float,
+    parse_ms: float | None = None,
+    infer_ms: float | None = None,
+) -> BackgroundTask:
+    """Note a prediction in the request's line, and have it logged when the answer is out."""
+    log.note(rows=rows)
+    if prediction_log.is_behind():
+        log.note_degraded("log")
+    record = partial(prediction_log.record, granted.found, granted.caller, source=source, row_count=rows)
+    return BackgroundTask(
+        record,
+        prediction_id=log.current().prediction_id,
+        rows=make_rows,
+        outputs=make_outputs,
+        total_ms=(time.perf_counter() - started) * 1e3,
+        parse_ms=parse_ms,
+        infer_ms=infer_ms,
+    )
 
 
 def _sendable(content: bytes) -> bytes:

@@ -13,9 +13,9 @@ from api._lib.errors import RequestInvalid
 from api._lib.hot import HotAnswer, HotRoute, read_body
 from api._lib.openapi import ANYONE
 from api._lib.places import refuse_rows
-from api._lib.predicting import QUERY, Question
 from api._lib.prediction_schemas import EXPLAIN_PARAMETER, PREDICT_BODY, QUERY_PARAMETER, Answer, WhatIf, WhatIfOrder
 from api._lib.problems import explain_invalid, problems
+from api._lib.questions import QUERY, Question
 from models.errors import ExplanationRefused, InvalidRows
 from models.runtime import OnnxModel
 
@@ -80,9 +80,9 @@ async def predict_permalink(request: Request, model: ModelReference) -> HotAnswe
 async def ask_what_if(request: Request, model: ModelReference) -> Response:
     """Predict for one row while one feature moves over what training saw."""
     body = await read_body(request)
-    found, engine = await serving.find_engine(request, model)
+    granted, engine = await serving.find_engine(model)
     curve = _sweep(engine, _read_order(body))
-    answer = {"model": found.slug, "version": found.version.number, **curve}
+    answer = {"model": granted.found.slug, "version": granted.found.version.number, **curve}
     return Response(orjson.dumps(answer), media_type="application/json")
 
 

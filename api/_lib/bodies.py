@@ -37,6 +37,12 @@ class Batch:
     is_single: bool = False
     """The body is the row: places in it are named without `rows/0`."""
 
+    def to_rows(self) -> Rows:
+        """Turn columns into rows; rows are rows."""
+        if self.columns is None:
+            return self.rows or ()
+        return [dict(zip(self.columns, values, strict=True)) for values in zip(*self.columns.values(), strict=True)]
+
 
 def read_batch(body: bytes, content_type: str) -> Batch:
     """Read a body by its content type.

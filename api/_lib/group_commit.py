@@ -40,7 +40,8 @@ Write = Callable[[Sequence[bytes]], Awaitable[object]]
 class _Batch:
     """Records that become durable together."""
 
-    durable: asyncio.Future[None]
+    durable: asyncio.Future[bool]
+    """Done when it is; true if that is in the database."""
     records: list[bytes] = field(default_factory=list)
     size: int = 0
 
@@ -76,8 +77,8 @@ class GroupCommit:
             self._relieve()
         elif self._writing is None or self._writing.done():
             self._writing = _start(self._write_all())
-        await batch.durable
-        if self._replaying and not self._replaying.done() and not self._circuit.is_open:
+        is_in_database = await asyncio.shield(batch.durable)
+        if is_in_database and self._replaying and not self._replaying.done():
             await asyncio.wait({self._replaying}, timeout=AFTERCARE_SECONDS)
 
     async def _write_all(self) -> None:
@@ -88,7 +89,7 @@ class GroupCommit:
                 return  # relieved meanwhile
             batch = self._queue.popleft()
             if await self._is_written(batch.records):
-                self._settle(batch)
+                self._settle(batch, is_in_database=True)
             else:
                 await self._keep([batch])
             self._look_after_spill()
@@ -133,12 +134,12 @@ class GroupCommit:
         except SpillRefused as error:
             log.warning("predictions lost", count=len(records), reason=str(error))
         for batch in batches:
-            self._settle(batch)
+            self._settle(batch, is_in_database=False)
         self._look_after_spill()
 
-    def _settle(self, batch: _Batch) -> None:
+    def _settle(self, batch: _Batch, *, is_in_database: bool) -> None:
         self._pending -= batch.size
-        batch.durable.set_result(None)
+        batch.durable.set_result(is_in_database)
 
     def _look_after_spill(self) -> None:
         """Start to write what is on disk: this process's own, and once what dead ones have left."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from api._lib.bodies import check_count, parse_json, read_batch
+from api._lib.bodies import Batch, check_count, read_batch
+from api._lib.client_json import parse_client_json
 from api._lib.errors import ApiError, MediaTypeUnsupported, RequestMalformed
 from api._lib.places import Relocate, refuse
 from api._lib.problems import problem_body
@@ -41,6 +42,10 @@ class ScoringRequest:
     rows: Sequence[Mapping[str, Any]] | None = None
     columns: Mapping[str, Sequence[Any]] | None = None
     relocate: Relocate = lambda error: error
+
+    def to_rows(self) -> Sequence[Mapping[str, Any]]:
+        """Write the values as rows."""
+        return Batch(self.rows, self.columns).to_rows()
 
 
 def read_scoring(body: bytes, content_type: str, card: Card) -> ScoringRequest:
@@ -73,7 +78,7 @@ def scoring_problem(error: ApiError) -> dict[str, Any]:
 
 
 def _read_json(body: bytes, card: Card) -> ScoringRequest:
-    sent = parse_json(body)
+    sent = parse_client_json(body)
     given = [name for name in FORMS if name in sent] if isinstance(sent, dict) else []
     if len(given) != 1:
         raise RequestMalformed(f"Send an object with exactly one of {', '.join(FORMS)}")

@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from api._lib.app import MAX_BODY_BYTES
-from api._lib.bodies import check_count, parse_json
+from api._lib.bodies import check_count
+from api._lib.client_json import parse_client_json
 from api._lib.errors import BodyTooLarge, MediaTypeUnsupported, RequestMalformed
 from api._lib.open_inference_outputs import Wanted, read_wanted
 from api._lib.places import Relocate, refuse
@@ -37,6 +40,11 @@ class InferenceRequest:
     columns: Mapping[str, Column]
     wanted: Sequence[Wanted]
     relocate: Relocate
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Write the values as rows; one that is missing is null."""
+        columns = [column.tolist() if isinstance(column, np.ndarray) else column for column in self.columns.values()]
+        return [dict(zip(self.columns, cells, strict=True)) for cells in zip(*columns, strict=True)]
 
 
 def inflate(body: bytes, encoding: str) -> bytes:
@@ -112,7 +120,7 @@ def _split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], memo
             raise RequestMalformed(f"Inference-Header-Content-Length must be a number of bytes, at most {size}")
         size = int(header_length)
     view = memoryview(body)
-    sent = parse_json(view[:size])
+    sent = parse_client_json(view[:size])
     if not isinstance(sent, dict):
         raise RequestMalformed('Send {"inputs": [{"name", "shape", "datatype", "data"}, …]}')
     return sent, view[size:]

@@ -10,29 +10,25 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
-from api._lib import answers, engines, kv, log
+from api._lib import answers, engines, kv, log, prediction_log
 from api._lib.answers import Answer
 from api._lib.app import MAX_BODY_BYTES
 from api._lib.averages import Average
-from api._lib.bodies import Batch, read_batch, read_query
+from api._lib.bodies import Batch
 from api._lib.errors import BodyTooLarge, RequestInvalid, Unavailable
 from api._lib.hot import HotAnswer
 from api._lib.memory import remember
 from api._lib.places import refuse_rows
-from api._lib.registry import Found
+from api._lib.questions import Question
 from api._lib.serving import INLINE_BYTES, Granted
 from models.encoding import Encoded
 from models.errors import ExplanationRefused, FieldError, InvalidRows
 from models.runtime import OnnxModel
-
-QUERY = "?"
-"""The form of a row that stands in a query string."""
 
 MAX_EXPLAINED_ROWS = 10
 SHARED_ROWS = 64
@@ -41,21 +37,6 @@ ROW_PAYS_SECONDS = 60e-6
 """Finding a row by what the model sees of it takes 5 µs; below this, running the model again is as good."""
 
 _ROW_POINTER = "#/rows/0"
-_NO_STEPS = (0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What was asked, as it came."""
-
-    content: bytes
-    form: str
-    is_explained: bool = False
-
-    @property
-    def key_form(self) -> str:
-        """What besides the bytes decides the answer."""
-        return f"!{self.form}" if self.is_explained else self.form
 
 
 class _Read(NamedTuple):
@@ -76,6 +57,15 @@ class _Made(NamedTuple):
     shared_key: str = ""
 
 
+class _Way(NamedTuple):
+    """How an answer was come by: for its headers, and for what is done once it is out."""
+
+    cache: bytes
+    batch: Callable[[], Batch]
+    steps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    share: Callable[[], Awaitable[None]] | None = None
+
+
 _costs: dict[tuple[str, bool], Average] = {}
 
 
@@ -85,23 +75,26 @@ async def answer(granted: Granted, question: Question, started: float) -> HotAns
     Raises:
         ApiError: it cannot be read, does not fit the model, or the model cannot be had.
     """
-    found = granted.found
-    digest = found.version.digest
-    key = (digest, question.key_form, question.content)
+    digest = granted.found.version.digest
+    key = (digest, question.kind, question.content)
     if known := answers.find(key):
-        return _write(found, known, b"hit-local", _NO_STEPS, started)
+        return _write(granted, known, _Way(b"hit-local", question.read), started)
     engine = engines.peek(digest) or await engines.find(digest)
     if len(question.content) > INLINE_BYTES:
         read = await asyncio.to_thread(_read, question, engine)
     else:
         read = _read(question, engine)
     made = await _work_out(engine, digest, question, read)
-    steps = (read.parsed - read.began, read.validated - read.parsed, time.perf_counter() - read.validated)
+    done = time.perf_counter()
     complete = Answer(made.content + _warnings(read), len(read.encoded.numeric))
     is_kept = answers.keep(key, complete)
-    cache = made.cache if is_kept or made.cache != b"miss" else b"skip"
-    share = partial(_share, made.shared_key, made.content) if made.shared_key else None
-    return _write(found, complete, cache, steps, started, share)
+    way = _Way(
+        made.cache if is_kept or made.cache != b"miss" else b"skip",
+        lambda: read.batch,
+        (read.parsed - read.began, read.validated - read.parsed, done - read.validated),
+        partial(_share, made.shared_key, made.content) if made.shared_key else None,
+    )
+    return _write(granted, complete, way, started)
 
 
 async def _work_out(engine: OnnxModel, digest: str, question: Question, read: _Read) -> _Made:
@@ -143,8 +136,7 @@ async def _run(engine: OnnxModel, question: Question, read: _Read, cost: Average
 
 def _read(question: Question, engine: OnnxModel) -> _Read:
     began = time.perf_counter()
-    content = question.content
-    batch = read_query(content) if question.form == QUERY else read_batch(content, question.form)
+    batch = question.read()
     parsed = time.perf_counter()
     try:
         columns = batch.columns
@@ -191,17 +183,12 @@ def _relocate(batch: Batch, place: FieldError) -> FieldError:
     return FieldError(f"#{place.pointer[len(_ROW_POINTER) :]}", place.detail) if batch.is_single else place
 
 
-def _write(
-    found: Found,
-    known: Answer,
-    cache: bytes,
-    steps: tuple[float, float, float],
-    started: float,
-    after: Callable[[], Awaitable[None]] | None = None,
-) -> HotAnswer:
+def _write(granted: Granted, known: Answer, way: _Way, started: float) -> HotAnswer:
     note = log.current()
-    total_ms = (time.perf_counter() - started) * 1e3
-    times = (steps[0] * 1e3, steps[1] * 1e3, steps[2] * 1e3, total_ms)
+    found = granted.found
+    if prediction_log.is_behind():
+        log.note_degraded("log")
+    times = tuple(round(seconds * 1e3, 3) for seconds in (*way.steps, time.perf_counter() - started))
     number, alias = found.version.number, found.alias
     body = b'{"id":"%b","model":"%b","version":%b,"alias":%b,%b,"timing":{%b}}' % (
         note.prediction_id.encode(),
@@ -213,9 +200,28 @@ def _write(
     )
     if len(body) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"The answer would be above {MAX_BODY_BYTES / 1e6:.1f} MB. Send fewer rows at a time")
-    note.facts |= {"rows": known.rows, "cache": cache.decode()}
+    cache = way.cache.decode()
+    note.facts |= {"rows": known.rows, "cache": cache}
     timing = b"parse;dur=%.3f, validate;dur=%.3f, infer;dur=%.3f, total;dur=%.3f" % times
-    return HotAnswer(body, [(b"x-rowcast-cache", cache), (b"server-timing", timing)], after)
+
+    async def after() -> None:
+        if way.share:
+            await way.share()
+        await prediction_log.record(
+            found,
+            granted.caller,
+            prediction_id=note.prediction_id,
+            source=prediction_log.source_of(note.headers),
+            row_count=known.rows,
+            rows=lambda: way.batch().to_rows(),
+            outputs=lambda: orjson.loads(b"{%b}" % known.content)["predictions"],
+            parse_ms=times[0],
+            infer_ms=times[2],
+            total_ms=times[3],
+            cache=cache,
+        )
+
+    return HotAnswer(body, [(b"x-rowcast-cache", way.cache), (b"server-timing", timing)], after)
 
 
 async def _ask_shared(key: str) -> bytes | None:

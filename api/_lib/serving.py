@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fastapi import Request
-
 from api._lib import engines, log, registry
 from api._lib.auth import ANONYMOUS, Caller, identify
 from models.runtime import OnnxModel
@@ -40,14 +38,15 @@ async def find_version(reference: str) -> Granted:
     return Granted(caller, found)
 
 
-async def find_engine(_request: Request, reference: str) -> tuple[registry.Found, OnnxModel]:
-    """Find the opened model that a reference means for whoever sent the request.
+async def find_engine(reference: str) -> tuple[Granted, OnnxModel]:
+    """Find the opened model that a reference means for whoever sent the request in hand.
 
     Raises:
         ApiError: the caller may not, there is no such version, or it cannot be had at the moment.
     """
-    found = (await find_version(reference)).found
-    return found, engines.peek(found.version.digest) or await engines.find(found.version.digest)
+    granted = await find_version(reference)
+    digest = granted.found.version.digest
+    return granted, engines.peek(digest) or await engines.find(digest)
 
 
 async def work[Result](size: int, compute: Callable[[], Result]) -> Result:

@@ -53,12 +53,16 @@ class Spill:
                 raise SpillRefused(error.strerror or type(error).__name__) from error
             self.is_waiting = True
 
-    def take(self) -> Generator["Segment"]:
-        """Hand out one after the other the files that nobody is writing, this process's own included."""
+    def seal(self) -> None:
+        """End the file that is written: the next records begin another, and anybody may take this one."""
         with self._lock:
             if self._current is not None:
                 self._current.close()
                 self._current = None
+
+    def take(self) -> Generator["Segment"]:
+        """Hand out one after the other the files that nobody is writing, this process's own included."""
+        self.seal()
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
             if segment := Segment.claim(path):
                 with segment:

@@ -37,9 +37,9 @@ comment on column public.predictions.id is 'The id in the answer: UUIDv7, made b
 comment on column public.predictions.caller_id is
   'The user, or the owner of the API key. No foreign key: history outlives accounts.';
 comment on column public.predictions.rows is
-  'The features as they were sent, one object per row, the first 1000; null where the model keeps none.';
+  'The features as they were sent, one object per row; null where the model keeps none, and above 1000 rows.';
 comment on column public.predictions.outputs is
-  'The predictions as they were answered, for the same rows; null for refusals and batches, whose results are files.';
+  'The predictions as they were answered; null above 1000 rows, and for batches, whose results are files.';
 comment on column public.predictions.cache is 'Where the answer came from: hit-local, hit-kv, miss or skip.';
 
 create index predictions_model_id_idx on public.predictions (model_id, at);

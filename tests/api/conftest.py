@@ -68,6 +68,7 @@ class OwnSite:
     kv: Forwarder
     log: Path
     cache: Path
+    spill: Path
 
     def wait_until(self, path: str, status: int, seconds: float = 15) -> httpx.Response:
         """Ask until the answer has this status."""
@@ -111,6 +112,7 @@ def own_site(stack: RunningStack, public_model: str, tmp_path_factory: pytest.Te
             "SUPABASE_URL": supabase.url,
             "KV_REST_API_URL": kv.url,
             "ROWCAST_MODEL_CACHE_DIR": str(folder / "cache"),
+            "ROWCAST_SPILL_DIR": str(folder / "spill"),
             "ROWCAST_CORS_ORIGINS": "https://allowed.example",
             "PYTHONPATH": str(REPOSITORY),
         }
@@ -120,7 +122,7 @@ def own_site(stack: RunningStack, public_model: str, tmp_path_factory: pytest.Te
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
         try:
             _wait_for(client, process)
-            yield OwnSite(client, supabase, kv, folder / "log", folder / "cache")
+            yield OwnSite(client, supabase, kv, folder / "log", folder / "cache", folder / "spill")
         finally:
             client.close()
             process.terminate()
