@@ -28,7 +28,6 @@ _CLIENT_LEFT = 499
 _REQUEST_ID = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-_NO_REFERRER = (b"referrer-policy", b"no-referrer")
 _NO_STORE = (b"cache-control", b"no-store")
 
 
@@ -165,7 +164,7 @@ class _Exchange:
     def _complete(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Add what every answer carries."""
         note = self.note
-        headers += (_NOSNIFF, _NO_REFERRER, (b"x-request-id", note.request_id.encode()))
+        headers += (_NOSNIFF, (b"x-request-id", note.request_id.encode()))
         if not any(name == b"cache-control" for name, _ in headers):
             headers.append(_NO_STORE)
         if note.degraded:

@@ -38,9 +38,12 @@ class Tiny:
     card: Card
 
 
-def build(name: str = "tiny", *, seed: int = 0) -> Tiny:
-    """Build the model; another seed is another version of it, with another digest and slightly other answers."""
-    bias = BIAS + np.float32(seed) / 8
+def build(name: str = "tiny", *, seed: int = 0, is_heavy: bool = False) -> Tiny:
+    """Build the model; another seed is another version of it, with another digest and slightly other answers.
+
+    A heavy one gives the same answers after a tenth of a second of multiplying for nothing.
+    """
+    bias = BIAS + np.array([seed, 0, 0], dtype=np.float32) / 8
     constants = {
         "zero": np.zeros(1, np.float32),
         "weights": WEIGHTS.T.copy(),
@@ -58,6 +61,9 @@ def build(name: str = "tiny", *, seed: int = 0) -> Tiny:
         helper.make_node("Add", ["biased", "bonus"], ["scores"]),
         helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
     ]
+    if is_heavy:
+        nodes[-1:] = _HEAVY_NODES
+        constants |= {"side": np.array([_HEAVY_SIDE, _HEAVY_SIDE], np.int64)}
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -72,6 +78,18 @@ def build(name: str = "tiny", *, seed: int = 0) -> Tiny:
     onnx.checker.check_model(made)
     content = made.SerializeToString()
     return Tiny(content, _card(name, content, seed))
+
+
+_HEAVY_SIDE = 1400
+_HEAVY_NODES = [
+    helper.make_node("ReduceSum", ["scores"], ["total"], keepdims=0),
+    helper.make_node("Expand", ["total", "side"], ["square"]),
+    helper.make_node("MatMul", ["square", "square"], ["product"]),
+    helper.make_node("ReduceSum", ["product"], ["sum"], keepdims=0),
+    helper.make_node("Mul", ["sum", "zero"], ["nothing"]),
+    helper.make_node("Add", ["scores", "nothing"], ["same"]),
+    helper.make_node("Softmax", ["same"], ["probabilities"], axis=1),
+]
 
 
 def expected(length: float | None, width: float | None, island: str | None) -> dict[str, float]:
@@ -129,7 +147,7 @@ def _card(name: str, content: bytes, seed: int) -> Card:
         interval=None,
         ignored_columns=["row_id"],
         examples=[{"length": 1.0, "width": 2, "island": "Biscoe"}],
-        background=[],
+        background=[{"length": 1.0, "width": 1, "island": "Dream"}, {"length": 3.0, "width": 2, "island": "Biscoe"}],
         recipe="by_hand",
         parameters={"seed": seed},
         evaluation=Evaluation(
