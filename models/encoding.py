@@ -198,7 +198,7 @@ class RowEncoder:
 
     def _as_text(self, texts: list[list[str]]) -> NDArray[np.object_]:
         array: NDArray[np.object_] = np.empty((len(texts), self._text_count), dtype=object)
-        if self._text_count:
+        if array.size:
             array[:] = texts
         return array
 

@@ -56,7 +56,7 @@ def test_numbers_keep_their_missing_cells():
 
 
 def test_categories_lose_their_outer_blanks():
-    """ " a" and "a" are one value, as they are when a row is predicted."""
+    """A blank in front or behind makes no other value, as when a row is predicted."""
     assert only([" a", "a", "b ", "b", "NA"]).content.tolist() == ["a", "a", "b", "b", ""]
 
 

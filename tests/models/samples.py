@@ -1,0 +1,36 @@
+"""Small models trained for real, once per session and task."""
+
+from functools import cache
+
+from models.runtime import OnnxModel
+from models.training import Trained, TrainOptions, train
+from tests.models.tables import mixed, table
+
+
+@cache
+def trained(task: str = "multiclass", rows: int = 600) -> Trained:
+    """Train on the mixed table."""
+    return train(table(mixed(rows, task=task)), TrainOptions(target="y", name=f"mixed-{task}", time_budget_seconds=1))
+
+
+@cache
+def opened(task: str = "multiclass") -> OnnxModel:
+    """Open what was trained."""
+    made = trained(task)
+    return OnnxModel.open(made.model, made.card)
+
+
+def good_row(task: str = "multiclass") -> dict[str, object]:
+    """A row with nothing odd about it."""
+    return {
+        "age": 40.5,
+        "income": 20_000.5,
+        "load": 0.5,
+        "timestamp": 1_705_000_000,
+        "visits": 4,
+        "member": True,
+        "city": "Oslo",
+        "plan": "pro",
+        "shop": opened(task).card.features[8].categories[0].value,
+        "zone": opened(task).card.features[9].categories[0].value,
+    }
