@@ -11,7 +11,7 @@ from quality import LABELS, precise, recipe_label, share
 ROW_HEIGHT = 30
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 _ACCENT = alt.value("#0f9d86")
-_QUIET = alt.value("#9aa3a6")
+_QUIET = alt.value("#7f888b")
 
 
 def error_removed(rows: list[dict[str, Any]]) -> alt.LayerChart:

@@ -3,6 +3,8 @@
 The pages are in `app_pages`, the calls in `api_client`.
 """
 
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +17,11 @@ HERE = Path(__file__).parent
 
 st.set_page_config(page_title="Rowcast", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "icon.svg"))
+
+if "altair" not in sys.modules:
+    # Once per server: the drawing libraries take seconds to load on a small machine, and a blank page explains nothing.
+    with st.spinner("Waking up …"):
+        import_module("charts")
 
 account = session.current()
 pages = [
