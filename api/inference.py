@@ -140,7 +140,7 @@ async def infer_version(request: Request, model: ModelReference, version: Versio
 
 @router.post(
     "/invocations/{model}",
-    responses={200: {"model": schemas.ScoringAnswer}, **_INFER_REFUSALS},
+    responses={200: {"model": schemas.ScoringAnswer, "headers": schemas.PREDICTION_ID_HEADER}, **_INFER_REFUSALS},
     openapi_extra={**schemas.SCORING_BODY, **ANYONE},
 )
 async def invoke(request: Request, model: ModelReference) -> Response:
@@ -187,16 +187,14 @@ def _infer(
     except InvalidRows as refused:
         refuse_rows(refused.errors, sent.relocate)
     done = time.perf_counter()
-    found = granted.found
-    answer: dict[str, Any] = {"model_name": found.slug, "id": sent.id or log.current().prediction_id}
-    if found.version.number is not None:
-        answer["model_version"] = str(found.version.number)
+    found, prediction_id = granted.found, log.current().prediction_id
+    parameters: dict[str, Any] = {"prediction_id": prediction_id}
     if encoded.warnings:
         first = sent.relocate(encoded.warnings[0])
-        answer["parameters"] = {
-            "warnings": len(encoded.warnings),
-            "first_warning": f"{first.pointer}: {first.detail}",
-        }
+        parameters |= {"warnings": len(encoded.warnings), "first_warning": f"{first.pointer}: {first.detail}"}
+    answer: dict[str, Any] = {"model_name": found.slug, "id": sent.id or prediction_id, "parameters": parameters}
+    if found.version.number is not None:
+        answer["model_version"] = str(found.version.number)
     content, headers = write_answer(answer, tensors)
     headers["server-timing"] = (
         f"parse;dur={(parsed - began) * 1e3:.3f}, validate;dur={(validated - parsed) * 1e3:.3f}, "
@@ -215,8 +213,8 @@ def _score(granted: serving.Granted, engine: OnnxModel, body: bytes, content_typ
     except InvalidRows as refused:
         refuse_rows(refused.errors, sent.relocate)
     after = _log(granted, "mlflow", sent.to_rows, lambda: predictions, rows=len(predictions), started=started)
-    content = _sendable(write_predictions(predictions))
-    return Response(content, media_type="application/json", background=after)
+    content, headers = _sendable(write_predictions(predictions)), {schemas.PREDICTION_ID: log.current().prediction_id}
+    return Response(content, headers=headers, media_type="application/json", background=after)
 
 
 def _log(

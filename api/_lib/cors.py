@@ -14,7 +14,7 @@ _REQUEST_HEADERS = (
 )
 _ANSWER_HEADERS = (
     b"etag, inference-header-content-length, ratelimit, ratelimit-policy, retry-after, server-timing, "
-    b"x-request-id, x-rowcast-cache, x-rowcast-degraded"
+    b"x-request-id, x-rowcast-cache, x-rowcast-degraded, x-rowcast-prediction-id"
 )
 _PREFLIGHT_SECONDS = b"7200"
 """The longest that any browser remembers a preflight."""

@@ -75,10 +75,16 @@ class InferenceAnswer(BaseModel):
     model_name: str = Field(examples=["penguins"])
     model_version: str | None = Field(default=None, description="Absent when the database did not tell", examples=["1"])
     id: str = Field(description="The request's id; a UUIDv7 if it had none")
-    parameters: dict[str, str | int] | None = Field(
-        default=None,
-        description="What is odd about the rows: how many places, and the first of them",
-        examples=[{"warnings": 1, "first_warning": "#/inputs/0/data/0: training never saw this value"}],
+    parameters: dict[str, str | int] = Field(
+        description="Id of this prediction, for sending the true value later; how many places in the rows are odd, and "
+        "the first of them",
+        examples=[
+            {
+                "prediction_id": "019ab0c4-7c1e-7d3a-9a52-3f6c1b2d4e5f",
+                "warnings": 1,
+                "first_warning": "#/inputs/0/data/0: training never saw this value",
+            }
+        ],
     )
     outputs: list[OutputTensor]
 
@@ -88,6 +94,16 @@ class ScoringAnswer(BaseModel):
 
     predictions: list[str | float] = Field(examples=[["Adelie", "Gentoo"]])
 
+
+PREDICTION_ID = "x-rowcast-prediction-id"
+"""MLflow's answer has no place for the id by which the true value can be sent later."""
+
+PREDICTION_ID_HEADER: dict[str, Any] = {
+    PREDICTION_ID: {
+        "description": "Id of this prediction, for sending the true value later",
+        "schema": {"type": "string"},
+    }
+}
 
 _PARAMETERS = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
 _TENSOR = {

@@ -118,6 +118,7 @@ def test_missing_values_are_accepted(api: httpx.Client, public_model: str):
     assert answer.json()["parameters"]["warnings"] == 1
     assert answer.json()["parameters"]["first_warning"].startswith("#/inputs/1/data/1: ")
     assert uuid.UUID(answer.json()["id"]).version == 7
+    assert answer.json()["parameters"]["prediction_id"] == answer.json()["id"]
 
 
 def test_outputs_can_be_chosen(api: httpx.Client, public_model: str):

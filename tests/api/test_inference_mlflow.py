@@ -1,6 +1,7 @@
 """MLflow's scoring protocol: its four JSON forms and CSV, its answers and its errors."""
 
 import json
+import uuid
 from typing import Any
 
 import httpx
@@ -42,6 +43,7 @@ def test_every_form_of_the_same_rows_answers_the_same(api: httpx.Client, public_
 
     assert answer.status_code == 200, answer.text
     assert answer.json() == {"predictions": LABELS}
+    assert uuid.UUID(answer.headers["x-rowcast-prediction-id"]).version == 7
     assert set(LABELS) < set(CLASSES)
 
 
