@@ -121,7 +121,7 @@ def test_cheap_answer_never_asks_the_store(own_site: OwnSite, public_model: str)
     finally:
         own_site.kv.open()
 
-    assert not any("x-rowcast-degraded" in answer.headers for answer in answers)
+    assert not any("kv" in answer.headers.get("x-rowcast-degraded", "") for answer in answers)
 
 
 def test_store_that_is_down_or_slow_costs_one_caller_a_moment(own_site: OwnSite, heavy_model: str):
@@ -137,9 +137,9 @@ def test_store_that_is_down_or_slow_costs_one_caller_a_moment(own_site: OwnSite,
     own_site.kv.shut()
     own_site.kv.open()
 
-    assert first.headers["x-rowcast-degraded"] == "kv"
+    assert "kv" in first.headers["x-rowcast-degraded"]
     assert first_seconds < 2
-    assert not any("x-rowcast-degraded" in answer.headers for answer in rest)
+    assert not any("kv" in answer.headers.get("x-rowcast-degraded", "") for answer in rest)
     assert rest_seconds < 5
 
 
