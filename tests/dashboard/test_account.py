@@ -1,5 +1,9 @@
 """Signing in and out."""
 
+import sys
+
+import pytest
+
 from tests.conftest import User
 from tests.dashboard.conftest import Open, words
 
@@ -54,3 +58,44 @@ def test_signing_out_ends_the_session(open_page: Open, analyst: User):
 
     assert app.title[0].value == "Sign in"
     assert analyst.email not in words(app)
+
+
+def test_expiring_tokens_are_renewed_without_a_word(open_page: Open, analyst: User):
+    """A session that outlives its access token goes on with a new one."""
+    app = open_page("account", user=analyst)
+    account = _account(analyst)
+    account.expires_at, used_up = 0, account.refresh_token
+
+    app.run()
+
+    assert analyst.email in words(app)
+    assert account.refresh_token != used_up
+    assert account.expires_at > 0
+
+
+def test_session_that_cannot_be_renewed_is_over(open_page: Open, analyst: User):
+    """When Supabase no longer knows the session, the dashboard does not pretend."""
+    app = open_page("account", user=analyst)
+    account = _account(analyst)
+    account.expires_at, account.refresh_token = 0, "revoked"
+
+    app.run()
+
+    assert not app.exception
+    assert app.title[0].value == "Sign in"
+
+
+def test_session_goes_on_while_sign_in_is_down(open_page: Open, analyst: User, settings: pytest.MonkeyPatch):
+    """Nobody is signed out because Supabase does not answer for a moment."""
+    app = open_page("account", user=analyst)
+    _account(analyst).expires_at = 0
+    settings.setenv("SUPABASE_URL", "http://127.0.0.1:9")
+
+    app.run()
+
+    assert analyst.email in words(app)
+
+
+def _account(user: User):
+    """Find what the dashboard's server holds about a person."""
+    return next(each for each in sys.modules["session"]._accounts().values() if each.email == user.email)

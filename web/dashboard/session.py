@@ -140,9 +140,9 @@ def write_cookie() -> None:
 
 
 def _forget_stale() -> None:
-    accounts = _accounts()
-    oldest_first = sorted(accounts, key=lambda word: accounts[word].seen_at)
+    """Drop who has not been here for long, and the longest absent where there are too many."""
+    newest_first = sorted(_accounts().items(), key=lambda pair: pair[1].seen_at, reverse=True)
     limit = time.time() - LIFETIME_SECONDS
-    for position, word in enumerate(oldest_first):
-        if accounts[word].seen_at < limit or len(oldest_first) - position >= MAX_SESSIONS:
-            accounts.pop(word, None)
+    for position, (word, account) in enumerate(newest_first):
+        if account.seen_at < limit or position >= MAX_SESSIONS - 1:
+            _accounts().pop(word, None)
