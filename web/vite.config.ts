@@ -24,6 +24,15 @@ function preloadFonts(): Plugin {
   };
 }
 
+/** Link previews take absolute addresses only; the hosting platform tells its own while it builds. */
+function absoluteImage(): Plugin {
+  const host = process.env.VERCEL_PROJECT_PRODUCTION_URL;
+  return {
+    name: "rowcast-absolute-image",
+    transformIndexHtml: (html) => (host ? html.replace('content="/og.png"', `content="https://${host}/og.png"`) : html),
+  };
+}
+
 /** Static hosts answer an unknown path with 404.html: the same page, which then says so. */
 function notFoundPage(): Plugin {
   let outDir = "";
@@ -44,6 +53,7 @@ export default defineConfig({
     tailwindcss(),
     svelte({ configFile: resolve(import.meta.dirname, "svelte.config.js") }),
     preloadFonts(),
+    absoluteImage(),
     notFoundPage(),
   ],
   build: { outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },

@@ -165,6 +165,24 @@ def test_odd_values_are_remarked_at_their_field(visitor: Page) -> None:
     expect(visitor.get_by_role("alert")).to_have_count(0)
 
 
+def test_why_and_what_if_follow_the_row(visitor: Page) -> None:
+    """Steps from the average answer to this one, and the answer along the input that was touched last."""
+    visitor.goto("/models/penguins?bill_length_mm=38")
+    why = visitor.get_by_role("region", name="Why Adelie?")
+    why.scroll_into_view_if_needed()
+    expect(why.get_by_role("row", name=re.compile("^bill_length_mm 38"))).to_be_visible()
+    shown = visitor.get_by_role("region", name="Prediction").get_by_role("listitem").filter(has_text="Adelie")
+    percent = shown.inner_text().split()[-1].lstrip("><")
+    expect(why.get_by_role("row").last).to_contain_text(percent)
+
+    visitor.get_by_role("radio", name="Dream").check(force=True)
+    expect(visitor.get_by_label("Input that moves")).to_have_value("island")
+    visitor.get_by_role("button", name=re.compile("^Torgersen")).click()
+    expect(visitor.get_by_role("radio", name="Torgersen")).to_be_checked()
+    visitor.get_by_label("Input that moves").select_option("body_mass_g")
+    expect(visitor.get_by_role("img", name=re.compile("^body_mass_g from 2700 to 6300"))).to_be_visible()
+
+
 def test_csv_is_predicted_and_taken_away(visitor: Page) -> None:
     """A dropped CSV becomes a table with predictions; a bad row does not stop the others; the download holds both."""
     visitor.goto("/models/penguins#batch")
