@@ -47,6 +47,7 @@ def test_functions_are_the_routers_and_nothing_else(build: Build):
 def test_function_stays_under_the_size_limit(build: Build, router: str):
     """Every function fits, byte-code included; the message of a failure names the heavy packages."""
     function = build.functions[f"api/{router}"]
+    print(f"{router}: {function.size / MEGABYTE:.1f} MB")
 
     assert function.size < MAX_FUNCTION_BYTES, f"{function.size / MEGABYTE:.1f} MB:\n{function.largest()}"
 
