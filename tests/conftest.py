@@ -87,6 +87,13 @@ class RunningStack:
         return user
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that drive a browser last: Playwright keeps an event loop on this thread until the session ends,
+    and no other test could then start one of its own.
+    """
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away what the caller's shell says about other stacks, accounts and proxies."""
