@@ -26,6 +26,7 @@ from api._stack.stack import Stack
 _FOREIGN_PREFIXES = ("SUPABASE_", "KV_", "UPSTASH_", "ROWCAST_", "VERCEL")
 _FOREIGN_NAMES = ("DATABASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _KEPT = ("ROWCAST_CHROMIUM", "ROWCAST_PYTHON")
+_COLOURS = ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "TTY_COMPATIBLE")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,12 @@ class RunningStack:
             with self.connect() as connection:
                 connection.execute(statement, (user.id, role))
         return user
+
+
+def pytest_configure() -> None:
+    """Let commands under test print plain text, whoever runs the tests: Nx asks all below it for colours."""
+    for name in _COLOURS:
+        os.environ.pop(name, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

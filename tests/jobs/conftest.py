@@ -39,7 +39,7 @@ class Worker:
     def trainers(self) -> list[psutil.Process]:
         """List the training children that live."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [each for each in children if "api._jobs.trainer" in each.cmdline()]
+        return [each for each in children if "api._jobs.trainer" in _command(each)]
 
     def end(self, number: int, seconds: float = 15) -> float:
         """Send a signal and return how long the worker then took to end."""
@@ -160,6 +160,14 @@ class Bench:
             assert time.monotonic() - start < seconds, "waited in vain"
             time.sleep(0.1)
         return time.monotonic() - start
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Tell a process's command; one that is ending has none."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @pytest.fixture(scope="session")
