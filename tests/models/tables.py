@@ -41,7 +41,7 @@ def mixed(rows: int, *, task: str = "binary", seed: int = 0, shift: float = 0.0)
     member = random.random(rows) < 0.4
     city = random.choice(CITIES, rows, p=[0.4, 0.25, 0.2, 0.1, 0.04, 0.01])
     plan = random.choice(PLANS, rows)
-    shop = np.array([f"shop {number}" for number in (random.zipf(1.6, rows) % 90)])
+    shop = np.array([f"shop {number}" for number in random.geometric(0.06, rows)])
     zone = np.array([f"{number:03}" for number in random.integers(1, 40, rows)])
     score = (
         (age - 40) / 12
@@ -73,7 +73,7 @@ def _answers(score, task: str) -> list[object]:
         return (1_000_000 + 1_000 * score).round(3).tolist()
     if task == "multiclass":
         return [("low", "middle", "high")[code] for code in np.digitize(score, np.quantile(score, [0.3, 0.7]))]
-    return ["yes" if one > np.median(score) else "no" for one in score]
+    return ["yes" if above else "no" for above in score > np.median(score)]
 
 
 def _with_gaps(values, share: float, random: np.random.Generator) -> list[object]:
