@@ -1,0 +1,52 @@
+"""The limits that Rowcast is measured against, served by the same server: nothing but the echo, nothing but the model.
+
+Started as `uvicorn api._commands.bench.limits:echo` and `…:bare`; `ROWCAST_BENCH_MODEL` names the folder of the model.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.types import Receive, Scope, Send
+
+from models.contract import Card
+from models.runtime import OnnxModel
+
+FOLDER_VARIABLE = "ROWCAST_BENCH_MODEL"
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Read JSON and write it back: the least that a server of this kind can do."""
+    if scope["type"] != "http":
+        return
+    body, is_more = b"", True
+    while is_more:
+        message = await receive()
+        body += message.get("body", b"")
+        is_more = message.get("more_body", False)
+    content = orjson.dumps(orjson.loads(body))
+    length = str(len(content)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+bare = FastAPI(openapi_url=None)
+"""A plain FastAPI route around the model: no registry, no caller, no log, no cache."""
+
+
+@bare.post("/predict")
+async def predict(request: Request) -> Response:
+    """Answer rows by the model alone."""
+    sent = orjson.loads(await request.body())
+    predictions = model().predict(sent.get("rows", [sent]))
+    return Response(orjson.dumps({"predictions": predictions}), media_type="application/json")
+
+
+@cache
+def model() -> OnnxModel:
+    """Open the model that the environment names."""
+    folder = Path(os.environ[FOLDER_VARIABLE])
+    return OnnxModel.open(folder / "model.onnx", Card.model_validate_json((folder / "card.json").read_bytes()))

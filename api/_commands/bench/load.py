@@ -1,0 +1,78 @@
+"""A client that costs next to nothing: prepared bytes over kept connections, answers read to the byte."""
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api._commands.errors import CliError
+
+_HEAD = "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds from the first byte sent to the last byte read, one for each request."""
+
+    seconds: list[float]
+
+    def at(self, share: float) -> float:
+        """Return the time that this share of requests stayed below."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def prepare(path: str, body: bytes) -> bytes:
+    """Write one request."""
+    return _HEAD.format(path=path, length=len(body)).encode() + body
+
+
+class Connections:
+    """Some kept connections to one server, each with one request under way at a time."""
+
+    def __init__(self, port: int, count: int) -> None:
+        self._sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+        for each in self._sockets:
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, requests: Sequence[bytes]) -> Times:
+        """Send all requests, as many at once as there are connections."""
+        seconds = []
+        width = len(self._sockets)
+        for start in range(0, len(requests), width):
+            round_ = list(zip(self._sockets, requests[start : start + width], strict=False))
+            sent = []
+            for connection, request in round_:
+                sent.append(time.perf_counter())
+                connection.sendall(request)
+            for (connection, _), began in zip(round_, sent, strict=True):
+                _read(connection)
+                seconds.append(time.perf_counter() - began)
+        return Times(seconds)
+
+    def close(self) -> None:
+        """Hang up."""
+        for each in self._sockets:
+            each.close()
+
+
+def _read(connection: socket.socket) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += _some(connection)
+    head, _, body = received.partition(b"\r\n\r\n")
+    if b" 200 " not in head.partition(b"\r\n")[0]:
+        raise CliError(f"the server refused a request of the benchmark: {head.decode('latin-1').splitlines()[0]}")
+    length = next(
+        int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+    )
+    while len(body) < length:
+        body += _some(connection)
+    return body
+
+
+def _some(connection: socket.socket) -> bytes:
+    part = connection.recv(1 << 16)
+    if not part:
+        raise CliError("the server hung up in the middle of the benchmark")
+    return part

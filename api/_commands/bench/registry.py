@@ -1,0 +1,119 @@
+"""Models for the benchmark in a stack of its own: nothing of it reaches the registry that people use."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psycopg
+
+from api._stack.settings import Ports, Settings
+from api._stack.stack import Stack
+from models.contract import Card
+
+_DOC_STRING_FIELD = b"\x32\x08"
+"""Tag of `ModelProto.doc_string` and a length of eight bytes: appended, it makes another file of the same model."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One model file and its card."""
+
+    model: bytes
+    card: Card
+
+
+@contextmanager
+def running_stack() -> Iterator[Stack]:
+    """Run the servers on ports and in a folder of their own, without a worker, and remove them."""
+    with tempfile.TemporaryDirectory(prefix="rowcast-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # the database runs as another user
+        stack = Stack(
+            Settings(home=Path(folder), ports=Ports.free(), is_durable=False), applications=(), on_event=lambda _: None
+        )
+        stack.start()
+        try:
+            yield stack
+        finally:
+            stack.stop()
+
+
+def train_sample(slug: str, seconds: float) -> Sample:
+    """Train one of the gallery's tables, as a run would."""
+    from models.training import TrainOptions, read_table, train
+
+    gallery = Path(__file__).resolve().parents[3] / "models" / "gallery"
+    entry = next(each for each in orjson.loads((gallery / "datasets.json").read_bytes()) if each["slug"] == slug)
+    options = TrainOptions(target=entry["target"], name=slug, drop=tuple(entry["drop"]), time_budget_seconds=seconds)
+    trained = train(read_table(gallery / "datasets" / entry["file"]), options)
+    return Sample(trained.model, trained.card)
+
+
+def vary(sample: Sample, number: int) -> Sample:
+    """Make another file of the same model: another digest, the same answers."""
+    content = sample.model + _DOC_STRING_FIELD + b"%08d" % number
+    card = sample.card.model_copy(update={"digest": _digest(content), "size_bytes": len(content)})
+    return Sample(content, card)
+
+
+def publish(environ: dict[str, str], samples: dict[str, Sample]) -> None:
+    """Put models into the registry as champions, by slug."""
+    headers = {"apikey": environ["SUPABASE_SECRET_KEY"]}
+    with (
+        psycopg.connect(environ["DATABASE_URL"]) as connection,
+        httpx.Client(base_url=environ["SUPABASE_URL"], headers=headers, trust_env=False, timeout=30) as storage,
+    ):
+        for slug, sample in samples.items():
+            _insert(connection, slug, sample)
+            for name, content in (("model.onnx", sample.model), ("card.json", sample.card.model_dump_json().encode())):
+                path = f"/storage/v1/object/models/{sample.card.digest}/{name}"
+                storage.post(
+                    path, content=content, headers={"content-type": "application/octet-stream"}
+                ).raise_for_status()
+
+
+class Feed:
+    """Rows that the model was never asked before: the card's examples, one number a little different in each."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._examples = sample.card.examples
+        self._number = next((feature.name for feature in sample.card.features if feature.kind == "number"), None)
+        self._given = 0
+
+    def take(self, count: int) -> list[dict[str, Any]]:
+        """Give so many new rows."""
+        rows = []
+        for index in range(self._given, self._given + count):
+            row = dict(self._examples[index % len(self._examples)])
+            if self._number:
+                row[self._number] = round(float(row.get(self._number) or 1.0) * (1 + index * 1e-8), 9)
+            rows.append(row)
+        self._given += count
+        return rows
+
+
+def _insert(connection: psycopg.Connection[Any], slug: str, sample: Sample) -> None:
+    card = sample.card
+    made = connection.execute(
+        "insert into public.models (slug, title, task, target, visibility) values (%s, %s, %s, %s, 'public') returning id",
+        (slug, card.title or slug, card.task, card.target),
+    ).fetchone()
+    assert made is not None
+    version = connection.execute(
+        "insert into public.versions (model_id, number, digest, card, size_bytes) values (%s, 1, %s, %s, %s) returning id",
+        (made[0], card.digest, card.model_dump_json(), card.size_bytes),
+    ).fetchone()
+    assert version is not None
+    connection.execute(
+        "insert into public.aliases (model_id, name, version_id) values (%s, 'champion', %s)", (made[0], version[0])
+    )
+
+
+def _digest(content: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()
