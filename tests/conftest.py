@@ -25,6 +25,7 @@ from api._stack.stack import Stack
 
 _FOREIGN_PREFIXES = ("SUPABASE_", "KV_", "UPSTASH_", "ROWCAST_", "VERCEL")
 _FOREIGN_NAMES = ("DATABASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_COLOURS = ("FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "PY_COLORS")
 _KEPT = ("ROWCAST_CHROMIUM", "ROWCAST_PYTHON")
 _COLOURS = ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "TTY_COMPATIBLE")
 
@@ -103,9 +104,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what the caller's shell says about other stacks, accounts and proxies."""
+    """Take away what the caller's shell says about other stacks, accounts, proxies and colours."""
     for name in list(os.environ):
-        if name not in _KEPT and (name.startswith(_FOREIGN_PREFIXES) or name in _FOREIGN_NAMES):
+        if name not in _KEPT and (name.startswith(_FOREIGN_PREFIXES) or name in (*_FOREIGN_NAMES, *_COLOURS)):
             monkeypatch.delenv(name)
 
 

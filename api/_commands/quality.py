@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 from api._commands import browser
 from api._commands.errors import CliError
@@ -70,9 +71,10 @@ def _run(target: str, *, at_once: int) -> Outcome:
     script = tools.npm_command("nx")
     command = [str(node), str(script), "run-many", "--target", target, f"--parallel={at_once}", "--nxBail=false"]
     command += ["--output-style", "stream-without-prefixes"]
+    folders = [node.parent, Path(sys.executable).parent, Path(sys.base_prefix) / "bin"]
     environ = {
         **os.environ,
-        "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
         "NX_DAEMON": "false",
         "NX_NO_CLOUD": "true",
         "NX_TUI": "false",

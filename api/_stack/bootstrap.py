@@ -42,10 +42,10 @@ def main(level: str) -> None:
     LOCAL.mkdir(mode=0o711, exist_ok=True)
     LOG.parent.mkdir(mode=0o700, exist_ok=True)
     with only_one():
-        if (VENV / "rowcast-full").exists():
+        if python_stamp("full")[0].exists():
             level = "full"  # whoever has installed the tests keeps them up to date
-        python_fits = is_working_venv() and is_stamped(VENV / f"rowcast-{level}", python_digest(level))
-        npm_fits = is_stamped(NODE_MODULES / f".rowcast-{level}", npm_digest(level))
+        python_fits = is_working_venv() and all(is_stamped(*python_stamp(size)) for size in sizes(level))
+        npm_fits = all(is_stamped(*npm_stamp(size)) for size in sizes(level))
         if python_fits and npm_fits:
             return
         check_disk()
@@ -72,7 +72,7 @@ def install_tools() -> None:
     pip = [str(TOOLS / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(uv_only)])
     uv_install(TOOLS, pinned)
-    stamp.write_text(digest, encoding="utf-8")
+    write_stamp(stamp, digest)
 
 
 def install_python(level: str) -> None:
@@ -87,7 +87,7 @@ def install_python(level: str) -> None:
         run([str(TOOLS / "bin" / "uv"), "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)])
     uv_install(VENV, exported)
     for size in sizes(level):
-        (VENV / f"rowcast-{size}").write_text(python_digest(size), encoding="utf-8")
+        write_stamp(*python_stamp(size))
 
 
 def install_npm(level: str) -> None:
@@ -99,7 +99,7 @@ def install_npm(level: str) -> None:
     environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     run(command if level == "full" else [*command, "--omit=dev"], environ=environ)
     for size in sizes(level):
-        (NODE_MODULES / f".rowcast-{size}").write_text(npm_digest(size), encoding="utf-8")
+        write_stamp(*npm_stamp(size))
 
 
 def uv_install(environment: Path, pinned: Path) -> None:
@@ -167,14 +167,15 @@ def sizes(level: str) -> list[str]:
     return ["run", "full"] if level == "full" else ["run"]
 
 
-def python_digest(level: str) -> str:
-    """Digest what decides over the Python packages."""
-    return sha256((ROOT / "poetry.lock").read_bytes(), GROUPS[level].encode(), str(VENV).encode())
+def python_stamp(level: str) -> tuple[Path, str]:
+    """Name the stamp of the Python packages and digest what decides over them."""
+    digest = sha256((ROOT / "poetry.lock").read_bytes(), GROUPS[level].encode(), str(VENV).encode())
+    return VENV / f"rowcast-{level}", digest
 
 
-def npm_digest(level: str) -> str:
-    """Digest what decides over the npm packages."""
-    return sha256((ROOT / "package-lock.json").read_bytes(), level.encode())
+def npm_stamp(level: str) -> tuple[Path, str]:
+    """Name the stamp of the npm packages and digest what decides over them."""
+    return NODE_MODULES / f".rowcast-{level}", sha256((ROOT / "package-lock.json").read_bytes(), level.encode())
 
 
 def sha256(*parts: bytes) -> str:
@@ -188,6 +189,11 @@ def is_stamped(stamp: Path, digest: str) -> bool:
     if fits:
         stamp.touch()
     return fits
+
+
+def write_stamp(stamp: Path, digest: str) -> None:
+    """Note that a part is complete."""
+    stamp.write_text(digest, encoding="utf-8")
 
 
 def is_working_venv() -> bool:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -32,6 +33,12 @@ class Published:
 def base_url(web_url: str) -> str:
     """Let `page.goto("/…")` mean the built site in front of the real API."""
     return web_url
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """Give the tests here contexts of their own: the ones other folders' tests have asked for know no address."""
+    return {**browser_context_args, "base_url": base_url}
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ class Machine:
     def __init__(self, home: Path) -> None:
         self.settings = Settings(home=home, ports=Ports.free())
         self.environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("ROWCAST_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(("ROWCAST_", "FORCE_COLOR"))},
             **{Ports.variable(name): str(port) for name, port in asdict(self.settings.ports).items()},
             HOME_VARIABLE: str(home),
             "PYTHONPATH": str(REPOSITORY),
