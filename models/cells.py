@@ -111,6 +111,8 @@ def _missing_oddity(feature: Feature) -> str | None:
 
 def _unseen_oddity(text: str, feature: Feature, *, told: int) -> str:
     known = [category.value for category in feature.categories]
+    if feature.category_count > len(known):
+        return f"not among the {len(known)} most frequent values, which are all that the model knows"
     return f"training never saw this value{suggestion(text, known, told=told)}"
 
 

@@ -76,7 +76,9 @@ class Feature(_Frozen):
     histogram: list[int] = Field(description="Counts in 20 equal bins from minimum to maximum; empty for categories")
     categories: list[CategoryCount] = Field(description="Known values, most frequent first, at most 200")
     category_count: int = Field(description="How many distinct values training saw (categories may list fewer)")
-    default: float | int | bool | str | None = Field(description="Median or most frequent value: a sensible start for a form")
+    default: float | int | bool | str | None = Field(
+        description="Median or most frequent value: a sensible start for a form"
+    )
 
 
 class Metric(_Frozen):

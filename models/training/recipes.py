@@ -5,7 +5,7 @@ thresholds in float32. Linear models are computed in float64 inside the graph, s
 cannot cost digits. Missing text is "" and is a value of its own; unseen text is all zeros (linear) or -1 (trees).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,10 @@ The baseline is a linear model held at its intercept, which answers with the tra
 columns say nothing about the target it is the best there is, and it can be served like any other.
 """
 
-_MAX_FOREST_LEAVES = 60_000  # over all trees: beyond it the file passes ten megabytes and conversion takes seconds
+_MAX_LEAVES = 60_000  # over all trees: beyond it the file passes ten megabytes and conversion takes seconds
+_MAX_LEAF_WEIGHTS = 200_000  # a forest's leaf holds a weight per class
+_MIN_ITERATIONS = 10
+_FEW_VALUES = 30
 _LOGISTIC_ITERATIONS = 500
 
 _TREES = {
@@ -71,8 +74,13 @@ class Plan:
 
     numeric: int
     categories: tuple[tuple[str, ...], ...]
-    classification: bool
+    classes: int  # 0 for amounts
     seed: int = 0
+
+    @property
+    def classification(self) -> bool:
+        """Tell whether the answers are classes."""
+        return self.classes > 0
 
 
 def plan_for(data: TrainingData, seed: int) -> Plan:
@@ -82,7 +90,7 @@ def plan_for(data: TrainingData, seed: int) -> Plan:
         tuple(["", *known] if (train[:, position] == "").any() else known)
         for position, known in enumerate(data.categories)
     )
-    return Plan(data.numeric.shape[1], categories, data.classification, seed)
+    return Plan(data.numeric.shape[1], categories, len(data.target.classes), seed)
 
 
 def build(recipe: str, parameters: Mapping[str, Any], plan: Plan, *, threads: int = 1) -> Pipeline:
@@ -90,8 +98,8 @@ def build(recipe: str, parameters: Mapping[str, Any], plan: Plan, *, threads: in
     if recipe in {BASELINE, "linear"}:
         return Pipeline([("columns", _scaled_columns(plan)), ("model", _linear(parameters, plan))])
     numbers = "passthrough" if recipe == "hist_gradient_boosting" else _imputer()
-    texts = _one_hot(plan, np.float32) if parameters.get("one_hot") else _ordinal(plan)
-    return Pipeline([("columns", _columns(plan, numbers, texts)), ("model", _trees(recipe, parameters, plan, threads))])
+    columns = _coded_columns(plan, numbers, one_hot=bool(parameters.get("one_hot")))
+    return Pipeline([("columns", columns), ("model", _trees(recipe, parameters, plan, threads))])
 
 
 def suggest(recipe: str, trial: Any, plan: Plan, rows: int) -> Parameters:
@@ -121,34 +129,39 @@ def suggest(recipe: str, trial: Any, plan: Plan, rows: int) -> Parameters:
     return parameters
 
 
-def _columns(plan: Plan, numbers: Any, texts: Any) -> ColumnTransformer:
-    """Send the numbers, which stand first, and the texts through their own steps; columns go by position."""
-    width = plan.numeric + len(plan.categories)
-    parts = [("numbers", numbers, list(range(plan.numeric))), ("texts", texts, list(range(plan.numeric, width)))]
-    return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
-
-
 def _scaled_columns(plan: Plan) -> ColumnTransformer:
     steps = [("impute", _imputer()), ("cast", CastTransformer(dtype=np.float64)), ("scale", StandardScaler())]
-    return _columns(plan, Pipeline(steps), _one_hot(plan, np.float64))
+    texts = range(len(plan.categories))
+    return _columns(plan, ("numbers", Pipeline(steps)), ("texts", _one_hot(plan, texts, np.float64), texts))
+
+
+def _coded_columns(plan: Plan, numbers: Any, *, one_hot: bool) -> ColumnTransformer:
+    """Give each text a code; with `one_hot`, categories of few values get a column per value instead."""
+    few = [place for place, values in enumerate(plan.categories) if one_hot and len(values) <= _FEW_VALUES]
+    many = [place for place in range(len(plan.categories)) if place not in few]
+    codes = OrdinalEncoder(
+        categories=[list(plan.categories[place]) for place in many],
+        handle_unknown="use_encoded_value",
+        unknown_value=-1,
+        dtype=np.float32,
+    )
+    return _columns(plan, ("numbers", numbers), ("few", _one_hot(plan, few, np.float32), few), ("many", codes, many))
+
+
+def _columns(plan: Plan, numbers: tuple[str, Any], *texts: tuple[str, Any, Sequence[int]]) -> ColumnTransformer:
+    """Send the numbers, which stand first, and the texts through their own steps; columns go by position."""
+    parts = [(*numbers, list(range(plan.numeric)))]
+    parts += [(name, steps, [plan.numeric + place for place in places]) for name, steps, places in texts]
+    return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
 
 
 def _imputer() -> SimpleImputer:
     return SimpleImputer(strategy="median", keep_empty_features=True)
 
 
-def _one_hot(plan: Plan, dtype: type[np.floating[Any]]) -> OneHotEncoder:
-    return OneHotEncoder(categories=_listed(plan), handle_unknown="ignore", sparse_output=False, dtype=dtype)
-
-
-def _ordinal(plan: Plan) -> OrdinalEncoder:
-    return OrdinalEncoder(
-        categories=_listed(plan), handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32
-    )
-
-
-def _listed(plan: Plan) -> list[list[str]]:
-    return [list(values) for values in plan.categories]
+def _one_hot(plan: Plan, places: Iterable[int], dtype: type[np.floating[Any]]) -> OneHotEncoder:
+    categories = [list(plan.categories[place]) for place in places]
+    return OneHotEncoder(categories=categories, handle_unknown="ignore", sparse_output=False, dtype=dtype)
 
 
 def _linear(parameters: Mapping[str, Any], plan: Plan) -> LogisticRegression | Ridge:
@@ -160,10 +173,14 @@ def _linear(parameters: Mapping[str, Any], plan: Plan) -> LogisticRegression | R
 
 def _trees(recipe: str, parameters: Mapping[str, Any], plan: Plan, threads: int) -> Any:
     given = {name: value for name, value in parameters.items() if name != "one_hot"}
+    classes = max(plan.classes, 2)
     if recipe == "hist_gradient_boosting":
-        given |= {"early_stopping": False}
+        trees = 1 if classes == 2 else classes  # noqa: PLR2004  # per iteration; two classes and amounts need one
+        most = max(_MAX_LEAVES // (trees * int(given["max_leaf_nodes"])), _MIN_ITERATIONS)
+        given |= {"early_stopping": False, "max_iter": min(int(given["max_iter"]), most)}
     else:
-        given |= {"n_jobs": threads, "max_leaf_nodes": _MAX_FOREST_LEAVES // int(given["n_estimators"])}
+        leaves = min(_MAX_LEAVES, _MAX_LEAF_WEIGHTS // classes)
+        given |= {"n_jobs": threads, "max_leaf_nodes": leaves // int(given["n_estimators"])}
         if not given["max_features"]:
             del given["max_features"]
     return _TREES[recipe, plan.classification](random_state=plan.seed, **given)

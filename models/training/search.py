@@ -139,13 +139,13 @@ class Search:
         for wave in batched(self.folds, self.threads):
             self.progress.check()
             for one in self._pool.map(lambda fold: self._judge(recipe, parameters, fold), wave):
-                if asked is not None:
+                if asked is not None and np.isfinite(one.loss):
                     asked.report(one.loss, len(judged))
                 judged.append(one)
             trial.losses = [one.loss for one in judged]
             if self._is_beaten(trial.losses) if asked is not None else self._is_late():
                 break
-        if len(judged) == len(self.folds):
+        if len(judged) == len(self.folds) and np.isfinite(trial.losses).all():
             trial.complete = True
             trial.outputs = _in_order(self.folds, [one.outputs for one in judged])
             trial.scores = _in_order(self.folds, [one.scores for one in judged]) if self.plan.classification else None
@@ -156,11 +156,22 @@ class Search:
 
     def _judge(self, recipe: str, parameters: Parameters, fold: Fold) -> _Judged:
         """Learn from a fold's training part and answer its other rows."""
+        answers = self.answers[fold.check]
+        if recipe == BASELINE:
+            outputs = self._shares(fold)
+            return _Judged(loss(answers, outputs, classification=self.plan.classification), outputs, outputs)
         pipeline = build(recipe, parameters, self.plan).fit(take(self.inputs, fold.fit), self.answers[fold.fit])
         asked = take(self.inputs, fold.check)
         outputs = predict(pipeline, asked)
-        value = loss(self.answers[fold.check], outputs, classification=self.plan.classification)
+        value = loss(answers, outputs, classification=self.plan.classification)
         return _Judged(value, outputs, raw_scores(pipeline, asked) if self.plan.classification else outputs)
+
+    def _shares(self, fold: Fold) -> Outputs:
+        """Answer as the baseline does, without training it: the shares of the classes, or the mean."""
+        answers = self.answers[fold.fit]
+        if not self.plan.classification:
+            return np.full(len(fold.check), answers.mean())
+        return np.tile(np.bincount(answers, minlength=self.plan.classes) / len(answers), (len(fold.check), 1))
 
     def _is_beaten(self, losses: Sequence[float]) -> bool:
         if len(losses) < _PRUNED_AFTER or len(losses) == len(self.folds):
@@ -175,10 +186,13 @@ class Search:
     def _tell(self, trial: Trial) -> None:
         best = self.best
         share = min(self.progress.elapsed / self._until, 1.0) if self._until > 0 else 1.0
-        score = score_from_loss(trial.loss, classification=self.plan.classification)
+        score = (
+            score_from_loss(trial.loss, classification=self.plan.classification) if np.isfinite(trial.loss) else None
+        )
+        shown = "no finite score" if score is None else f"{score:.4f}"
         self.progress.tell(
             "trial",
-            f"{trial.recipe.replace('_', ' ')}: {score:.4f}" + ("" if trial.complete else " (given up early)"),
+            f"{trial.recipe.replace('_', ' ')}: {shown}" + ("" if trial.complete else " (given up early)"),
             0.05 + 0.6 * share,
             recipe=trial.recipe,
             parameters=trial.parameters,

@@ -53,22 +53,29 @@ class Table:
         return len(next(iter(self.columns.values())))
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, has_target: bool = True) -> Table:
     """Read a CSV file: comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252; plain or gzip.
+
+    A table that is only to be scored has no target and may consist of one column.
 
     Raises:
         DatasetRejected: with one line that says what to change.
     """
     content = _content(path)
-    return parse_table(content, path.name)
+    return parse_table(content, path.name, has_target=has_target)
 
 
-def parse_table(content: bytes, name: str) -> Table:
+def parse_table(content: bytes, name: str, *, has_target: bool = True) -> Table:
     """Read the bytes of a CSV file. Raises DatasetRejected."""
     digest = hashlib.sha256(content).hexdigest()
     content = _unpacked(content, name)
     codec = _codec(content, name)
-    delimiter = _sniffed_delimiter(content[:_SNIFFED_BYTES].decode(codec, errors="ignore"), len(content), name)
+    delimiter = _sniffed_delimiter(content[:_SNIFFED_BYTES].decode(codec, errors="ignore"), len(content))
+    if delimiter is None and has_target:
+        raise DatasetRejected(
+            f"{name} has one column: it needs a target and at least one feature, separated by commas, semicolons, tabs or bars"
+        )
+    delimiter = delimiter or ","
     with io.TextIOWrapper(io.BytesIO(content), encoding=codec, newline="") as lines:
         columns = _columns(csv.reader(lines, delimiter=delimiter, strict=True), delimiter, name)
     warnings = ("The file is not UTF-8; it was read as Windows-1252.",) if codec == _WINDOWS else ()
@@ -129,8 +136,8 @@ def _codec(content: bytes, name: str) -> str:
     raise DatasetRejected(f"{name} is neither UTF-8, UTF-16 nor Windows-1252 text: save it as CSV in UTF-8")
 
 
-def _sniffed_delimiter(sample: str, size: int, name: str) -> str:
-    """Choose the delimiter that cuts the first records most evenly, then into most columns."""
+def _sniffed_delimiter(sample: str, size: int) -> str | None:
+    """Choose the delimiter that cuts the first records most evenly, then into most columns; None if none cuts them."""
     scores = {}
     for delimiter in DELIMITERS:
         reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
@@ -143,11 +150,7 @@ def _sniffed_delimiter(sample: str, size: int, name: str) -> str:
         width = widths[0] if widths else 0
         if width > 1:
             scores[delimiter] = (Counter(widths)[width] / len(widths), width)
-    if not scores:
-        raise DatasetRejected(
-            f"{name} has one column: it needs a target and at least one feature, separated by commas, semicolons, tabs or bars"
-        )
-    return max(scores, key=lambda delimiter: scores[delimiter])
+    return max(scores, key=lambda delimiter: scores[delimiter], default=None)
 
 
 def _columns(reader: Iterator[list[str]], delimiter: str, name: str) -> dict[str, list[str]]:
