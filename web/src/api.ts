@@ -5,6 +5,10 @@ import type { paths } from "./api-types";
 import type { Answer, Card, Explanation, FieldNote, Model, ProblemBody, Row, Version, WhatIf } from "./types";
 
 const TIMEOUT_MS = 20_000;
+const DOWNLOAD_TIMEOUT_MS = 120_000;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+type Progress = (share: number) => void;
 
 /** What could not be done: `status` 0 means that no answer came, `code` is the fixed name of the failure. */
 export class Problem extends Error {
@@ -36,7 +40,7 @@ export interface ModelRef {
   version: string | null;
 }
 
-const client = createClient<paths>({ baseUrl: location.origin, fetch: fetchInTime });
+const client = createClient<paths>({ baseUrl: location.origin, fetch: (request) => fetchInTime(request) });
 
 export async function listModels(signal: AbortSignal): Promise<Model[]> {
   return read(await client.GET("/api/models", { signal })).models;
@@ -82,13 +86,47 @@ export function artifactPath({ slug, version }: ModelRef): string {
   return `/api/models/${encodeURIComponent(slug)}/artifact${query}`;
 }
 
+/** Fetch a version's ONNX file, telling the share that has come. */
+export function fetchArtifact(ref: ModelRef, onProgress: Progress, signal: AbortSignal): Promise<Bytes> {
+  return fetchBytes(artifactPath(ref), onProgress, signal);
+}
+
+/** Fetch a file of this site, telling the share that has come. */
+export async function fetchBytes(path: string, onProgress: Progress, signal: AbortSignal): Promise<Bytes> {
+  const response = await fetchInTime(new Request(new URL(path, location.origin), { signal }), DOWNLOAD_TIMEOUT_MS);
+  if (!response.ok || !response.body) {
+    throw new Problem(`A file could not be fetched: status ${response.status}.`, {
+      status: response.status,
+      code: `http_${response.status}`,
+    });
+  }
+  const size = Number(response.headers.get("content-length")) || null;
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    length += value.length;
+    // A compressed answer tells its compressed size: then what has come may be more than the whole.
+    if (size) onProgress(Math.min(1, length / size));
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 function reference({ slug, version }: ModelRef): string {
   return version ? `${slug}@${version}` : slug;
 }
 
 /** Fetch with a deadline; a call that its own caller gave up ends as that, every other silence as a problem. */
-async function fetchInTime(request: Request): Promise<Response> {
-  const deadline = AbortSignal.timeout(TIMEOUT_MS);
+async function fetchInTime(request: Request, timeoutMs = TIMEOUT_MS): Promise<Response> {
+  const deadline = AbortSignal.timeout(timeoutMs);
   try {
     return await fetch(request, { signal: AbortSignal.any([request.signal, deadline]) });
   } catch (error) {

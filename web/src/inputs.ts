@@ -83,7 +83,7 @@ function randomValue(feature: Feature, random: () => number): Value {
   if (random() < feature.missing_share) return null;
   if (feature.kind === "boolean") return random() < booleanShare(feature);
   if (feature.kind === "category") return randomCategory(feature, random());
-  return tidy(feature, quantileAt(feature.quantiles, random()));
+  return snap(feature, quantileAt(feature.quantiles, random()));
 }
 
 function booleanShare(feature: Feature): number {

@@ -2,8 +2,12 @@
 
 export type Parsed = { value: number | null } | { error: string };
 
-/** Words that training reads as "no value" too. */
-const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "?"]);
+/** Words that mean "no value", in training and in serving alike (`models/coercion.py`). */
+const MISSING_WORDS = new Set(["", "na", "n/a", "#na", "#n/a", "<na>", "nan", "-nan", "nat", "null", "none", "?"]);
+
+export function isMissingText(text: string): boolean {
+  return MISSING_WORDS.has(text.trim().toLowerCase());
+}
 
 /**
  * Read a number in either notation: `1234.5`, `1,234.5`, `1.234,5`, `12,5`, `1 234,5`, `1e3`.
@@ -12,7 +16,7 @@ const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "?"]);
  */
 export function parseNumber(text: string, whole = false): Parsed {
   const trimmed = text.trim().replace(/[\u2212\u2013]/g, "-");
-  if (MISSING.has(trimmed.toLowerCase())) return { value: null };
+  if (isMissingText(trimmed)) return { value: null };
   const digits = trimmed.replace(/(?<=\d)[\s'\u2019](?=\d{3}(?!\d))/g, "");
   const isAmbiguous = /^[+-]?[1-9]\d{0,2},\d{3}$/.test(digits);
   if (isAmbiguous && !whole) {

@@ -2,11 +2,22 @@
 
 import { SvelteSet } from "svelte/reactivity";
 import { type ModelRef, Problem, predict } from "../api";
+import { type Place, startPlace, type Where } from "../device/place.svelte";
 import { defaultRow, notesByFeature } from "../inputs";
 import { startLive } from "../live";
 import type { Answer, Card, Prediction, Row, Value } from "../types";
 
 const MIN_RETRY_SECONDS = 2;
+
+/** An answer, and how it came about. */
+export interface Reply {
+  prediction: Prediction;
+  where: Where;
+  /** From asking to the answer, as the visitor felt it. */
+  tookMs: number;
+  /** What the server said, if it was the one to answer. */
+  answer: Answer | null;
+}
 
 export interface Trial {
   readonly row: Row;
@@ -14,12 +25,11 @@ export interface Trial {
   readonly epoch: number;
   /** The column that was changed last by itself. */
   readonly touched: string | null;
-  readonly answer: Answer | null;
+  readonly reply: Reply | null;
   readonly prediction: Prediction | null;
+  readonly place: Place;
   /** What failed as a whole; faults of single fields are in `faults`. */
   readonly problem: Problem | null;
-  /** From sending to the answer, in milliseconds. */
-  readonly elapsedMs: number | null;
   /** By column: what the server refuses. */
   readonly faults: Map<string, string>;
   /** By column: what the server remarks. */
@@ -30,6 +40,7 @@ export interface Trial {
   /** Note whether a field holds text that is no value. */
   hold(name: string, isHeld: boolean): void;
   fill(row: Row): void;
+  move(where: Where): Promise<void>;
   retry(): void;
   stop(): void;
 }
@@ -38,22 +49,28 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
   let row = $state<Row>(first ?? defaultRow(card));
   let epoch = $state(0);
   let touched = $state<string | null>(null);
-  let answer = $state.raw<Answer | null>(null);
+  let reply = $state.raw<Reply | null>(null);
   let problem = $state.raw<Problem | null>(null);
-  let elapsedMs = $state<number | null>(null);
   let faults = $state.raw(new Map<string, string>());
   let remarks = $state.raw(new Map<string, string>());
   const held = new SvelteSet<string>();
+  const place = startPlace(ref, card);
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
 
-  const live = startLive<Row, Answer>({
-    send: (input, signal) => predict(ref, [input], signal),
+  const live = startLive<Row, Omit<Reply, "tookMs">>({
+    async send(input, signal) {
+      const here = place.predict(input);
+      if (here) return { prediction: await here, where: "device", answer: null };
+      const answer = await predict(ref, [input], signal);
+      const [prediction] = answer.predictions;
+      if (!prediction) throw new Problem("The answer holds no prediction.", { status: 502, code: "bad_answer" });
+      return { prediction, where: "server", answer };
+    },
     onAnswer(newest, tookMs) {
-      answer = newest;
-      elapsedMs = tookMs;
+      reply = { ...newest, tookMs };
       problem = null;
       faults = new Map();
-      remarks = notesByFeature(newest.warnings);
+      remarks = notesByFeature(newest.answer?.warnings ?? []);
     },
     onError(error) {
       const failure = Problem.from(error);
@@ -84,17 +101,15 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
     get touched() {
       return touched;
     },
-    get answer() {
-      return answer;
+    get reply() {
+      return reply;
     },
     get prediction() {
-      return answer?.predictions[0] ?? null;
+      return reply?.prediction ?? null;
     },
+    place,
     get problem() {
       return problem;
-    },
-    get elapsedMs() {
-      return elapsedMs;
     },
     get faults() {
       return faults;
@@ -102,14 +117,14 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
     get remarks() {
       return remarks;
     },
+    get isBehind() {
+      return held.size > 0 || faults.size > 0;
+    },
     set(name, value) {
       if (row[name] === value) return;
       row[name] = value;
       touched = name;
       ask();
-    },
-    get isBehind() {
-      return held.size > 0 || faults.size > 0;
     },
     hold(name, isHeld) {
       if (isHeld) held.add(name);
@@ -120,11 +135,16 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
       epoch += 1;
       ask();
     },
+    async move(where) {
+      await place.choose(where);
+      ask();
+    },
     retry: ask,
     stop() {
       clearTimeout(retryTimer);
       removeEventListener("online", onOnline);
       live.stop();
+      place.stop();
     },
   };
 }
