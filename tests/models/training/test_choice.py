@@ -1,0 +1,125 @@
+"""What a search ends in."""
+
+import numpy as np
+import pytest
+
+from models.training.calibrate import calibrated_loss
+from models.training.choice import BLEND, alone, choose, leaderboard
+from models.training.data import make_folds
+from models.training.metrics import loss
+from models.training.search import Found, Trial
+
+ROWS = 400
+RANDOM = np.random.default_rng(0)
+ANSWERS = RANDOM.normal(size=ROWS)
+FOLDS = make_folds(ANSWERS, 5, classification=False, seed=0)
+
+
+def trial(recipe, outputs, answers=ANSWERS, *, classification=False, folds=FOLDS):
+    losses = [loss(answers[fold.check], outputs[fold.check], classification=classification) for fold in folds]
+    return Trial(recipe, {"size": 1}, losses, 1.0, complete=True, outputs=outputs)
+
+
+def found(*trials, folds=FOLDS):
+    complete = [one for one in trials if one.complete]
+    return Found(list(trials), min(complete, key=lambda one: one.loss), np.arange(ROWS), folds)
+
+
+def noisy(size, seed):
+    return ANSWERS + size * np.random.default_rng(seed).normal(size=ROWS)
+
+
+def test_errors_that_cancel_are_blended():
+    """Two independent errors of one size: half each is better than either."""
+    outcome = found(trial("linear", noisy(0.5, 1)), trial("random_forest", noisy(0.5, 2)))
+
+    choice = choose(outcome, ANSWERS, classification=False)
+
+    assert choice.recipe == BLEND
+    assert {one.recipe: weight for weight, one in choice.members} == pytest.approx(
+        {"linear": 0.5, "random_forest": 0.5}, abs=0.11
+    )
+    assert choice.loss < 0.7 * outcome.best.loss
+    assert choice.parameters["linear.size"] == 1
+
+
+def test_a_recipe_that_adds_nothing_is_not_blended():
+    """A blend must earn its members' size."""
+    good = noisy(0.3, 1)
+    outcome = found(trial("hist_gradient_boosting", good), trial("random_forest", good + 0.001))
+
+    assert choose(outcome, ANSWERS, classification=False).recipe != BLEND
+
+
+def test_the_linear_recipe_is_preferred_within_a_standard_error():
+    """Simple unless the difference is more than noise."""
+    close = found(trial("linear", noisy(0.500, 1)), trial("extra_trees", noisy(0.498, 2)))
+    far = found(trial("linear", noisy(0.9, 1)), trial("extra_trees", noisy(0.3, 2)))
+
+    assert alone(close).recipe == "linear"
+    assert alone(far).recipe == "extra_trees"
+
+
+def test_the_baseline_is_chosen_when_nothing_beats_it():
+    """Even where the linear recipe is close."""
+    outcome = found(trial("baseline", np.zeros(ROWS)), trial("linear", RANDOM.normal(size=ROWS) * 0.2))
+
+    assert choose(outcome, ANSWERS, classification=False).recipe == "baseline"
+
+
+def test_incomplete_trials_are_not_chosen():
+    """A trial given up early has not been judged on all folds."""
+    given_up = Trial("random_forest", {}, [0.0], 1.0)
+    outcome = found(trial("linear", noisy(0.5, 1)), given_up)
+
+    choice = choose(outcome, ANSWERS, classification=False)
+
+    assert choice.recipe == "linear"
+    assert "random_forest" not in {
+        line.recipe
+        for line in leaderboard(outcome, choice, choice.candidate(classification=False), classification=False)
+    }
+
+
+def test_the_leaderboard_lists_the_choice_once_and_first():
+    """Its own trial is not listed again; the others follow, best first."""
+    outcome = found(
+        trial("baseline", np.zeros(ROWS)),
+        trial("linear", noisy(0.9, 1)),
+        trial("hist_gradient_boosting", noisy(0.1, 2)),
+    )
+    choice = choose(outcome, ANSWERS, classification=False)
+
+    lines = leaderboard(outcome, choice, choice.candidate(classification=False), classification=False)
+
+    assert [line.recipe for line in lines] == ["hist_gradient_boosting", "linear", "baseline"]
+    assert [line.chosen for line in lines] == [True, False, False]
+
+
+def _overconfident():
+    codes = RANDOM.integers(0, 2, ROWS)
+    logits = np.where(codes == 1, 0.5, -0.5) + RANDOM.normal(size=ROWS)
+    return codes, logits
+
+
+@pytest.mark.parametrize(("sharpness", "helps"), [(6.0, True), (1.0, False)])
+def test_calibration_is_taken_only_where_it_helps(sharpness, helps):
+    """Probabilities six times too sure are mended; honest ones are left alone."""
+    codes, logits = _overconfident()
+    folds = make_folds(codes, 5, classification=True, seed=0)
+    positive = 1 / (1 + np.exp(-sharpness * logits))
+    judged = trial("linear", np.column_stack([1 - positive, positive]), codes, classification=True, folds=folds)
+    judged.scores = (sharpness * logits)[:, None]
+    choice = alone(found(judged, folds=folds))
+
+    assert (calibrated_loss(choice, folds, codes) is not None) == helps
+
+
+def test_folds_never_lack_a_class():
+    """A class of two rows is in every fold's training part."""
+    codes = np.array([0] * 50 + [1] * 2 + [2] * 7)
+
+    for seed in range(20):
+        for fold in make_folds(codes, 5, classification=True, seed=seed):
+            assert set(codes[fold.fit]) == {0, 1, 2}
+            assert not set(fold.fit) & set(fold.check)
