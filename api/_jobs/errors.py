@@ -1,4 +1,4 @@
-"""How the work on a run can end early.
+"""How the work on a run, or on a batch, can end early.
 
 JobError
 ├── RunRejected        it can never succeed: the run fails with this reason, once
@@ -9,7 +9,7 @@ JobError
 
 
 class JobError(Exception):
-    """Root of this package's errors. The message is shown to the person who started the run."""
+    """Root of this package's errors. The message is shown to the person who asked for the work."""
 
 
 class RunRejected(JobError):

@@ -1,7 +1,7 @@
 """The queue: procrastinate on Postgres, in a schema of its own.
 
 Its tables come from the installed package and are never copied into our migrations. Jobs are put in by the database
-itself (see the trigger on `runs`), so nothing here is needed to start a run.
+itself (see the triggers on `runs` and `batches`), so nothing here is needed to start one.
 """
 
 from datetime import timedelta
@@ -19,6 +19,7 @@ from api._lib.settings import settings
 
 SCHEMA = "procrastinate"
 TRAINING_QUEUE = "training"
+SCORING_QUEUE = "scoring"
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=20))
 """Waiting times before the second and the third attempt."""
 
@@ -70,5 +71,5 @@ async def install(connection: AsyncConnection[Any]) -> bool:
 
 app = App(
     connector=PsycopgConnector(pool_factory=_open_pool, configure=use_schema),
-    import_paths=["api._jobs.train_run"],
+    import_paths=["api._jobs.train_run", "api._jobs.score_batch"],
 )

@@ -13,11 +13,10 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from api._jobs.connection import connect
 from api._jobs.errors import RunLost, RunPostponed, RunRejected
-from api._lib.settings import settings
 
 MAX_ATTEMPTS = 3
 STALE_AFTER = timedelta(seconds=10)
@@ -88,7 +87,7 @@ class RunRecord:
     @contextmanager
     def open(cls, run_id: UUID) -> Iterator["RunRecord"]:
         """Connect to the database for the time of one run."""
-        record = cls(_connect(), run_id)
+        record = cls(connect("run"), run_id)
         try:
             yield record
         finally:
@@ -97,7 +96,7 @@ class RunRecord:
     def reconnect(self) -> None:
         """Replace a connection that broke."""
         self._connection.close()
-        self._connection = _connect()
+        self._connection = connect("run")
 
     def ensure_connected(self) -> None:
         """Connect again where the connection broke."""
@@ -213,17 +212,3 @@ class RunRecord:
                 "give_back": give_back,
             },
         )
-
-
-def _connect() -> psycopg.Connection[dict[str, Any]]:
-    return psycopg.connect(
-        settings().database_url,
-        autocommit=True,
-        row_factory=dict_row,
-        connect_timeout=5,
-        application_name="rowcast run",
-        # A dead connection is noticed within seconds, so that a run is not held by a host that is gone.
-        keepalives_idle=5,
-        keepalives_interval=2,
-        keepalives_count=3,
-    )

@@ -1,7 +1,7 @@
-"""Storage as the worker uses it: fetch an upload, put and remove artefacts. With the secret key, streamed."""
+"""Storage as the worker uses it: uploads, artefacts and results, with the secret key."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from api._lib.settings import settings
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 DATASETS = "datasets"
 MODELS = "models"
+RESULTS = "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Fetched:
 
 
 class Storage:
-    """The two buckets. Every failure of the service itself is a `RunPostponed`."""
+    """The buckets. Every failure of the service itself is a `RunPostponed`."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -47,12 +48,56 @@ class Storage:
         Raises:
             RunRejected: there is no such object.
         """
+        return self._fetch(DATASETS, object_path, target, "The dataset was never uploaded: upload the file again.")
+
+    def fetch_model(self, digest: str, target: Path) -> None:
+        """Download the file of a version.
+
+        Raises:
+            RunRejected: there is no such object.
+        """
+        self._fetch(MODELS, f"{digest}/model.onnx", target, "The model's file is gone.")
+
+    def put_artefacts(self, digest: str, files: Mapping[str, Path]) -> None:
+        """Upload the files of one version under its digest; what is there already is replaced by the same."""
+        for name, path in files.items():
+            kind = "application/json" if path.suffix == ".json" else "application/octet-stream"
+            self.write(MODELS, f"{digest}/{name}", path.read_bytes(), kind)
+
+    def read(self, bucket: str, path: str) -> bytes:
+        """Download a small object that this worker, or one before it, has written."""
+        with _answered():
+            answer = self._client.get(f"/object/{bucket}/{path}")
+        if not answer.is_success:
+            raise _refusal(answer)
+        return answer.content
+
+    def write(self, bucket: str, path: str, content: bytes, kind: str) -> None:
+        """Upload an object; what is there already is replaced."""
+        headers = {"content-type": kind, "x-upsert": "true"}
+        with _answered():
+            answer = self._client.post(f"/object/{bucket}/{path}", content=content, headers=headers)
+        if not answer.is_success:
+            raise _refusal(answer)
+
+    def remove_artefacts(self, digest: str) -> None:
+        """Remove the files of a digest; none there is fine."""
+        self.remove(MODELS, [f"{digest}/model.onnx", f"{digest}/card.json"])
+
+    def remove(self, bucket: str, paths: Sequence[str]) -> None:
+        """Remove objects; one that is not there is fine."""
+        with _answered():
+            answer = self._client.request("DELETE", f"/object/{bucket}", json={"prefixes": paths})
+        if not answer.is_success:
+            raise _refusal(answer)
+
+    def _fetch(self, bucket: str, path: str, target: Path, missing: str) -> Fetched:
         digest, size = hashlib.sha256(), 0
-        with _answered(), self._client.stream("GET", f"/object/{DATASETS}/{object_path}") as answer:
+        with _answered(), self._client.stream("GET", f"/object/{bucket}/{path}") as answer:
             if not answer.is_success:
                 answer.read()
                 if _is_missing(answer):
-                    raise RunRejected("The dataset was never uploaded: upload the file again.")
+                    raise RunRejected(missing)
                 raise _refusal(answer)
             with target.open("wb") as file:
                 for piece in answer.iter_bytes():
@@ -60,26 +105,6 @@ class Storage:
                     size += len(piece)
                     file.write(piece)
         return Fetched(size, digest.hexdigest())
-
-    def put_artefacts(self, digest: str, files: Mapping[str, Path]) -> None:
-        """Upload the files of one version under its digest; what is there already is replaced by the same."""
-        for name, path in files.items():
-            kind = "application/json" if path.suffix == ".json" else "application/octet-stream"
-            headers = {"content-type": kind, "x-upsert": "true"}
-            with _answered():
-                answer = self._client.post(
-                    f"/object/{MODELS}/{digest}/{name}", content=path.read_bytes(), headers=headers
-                )
-            if not answer.is_success:
-                raise _refusal(answer)
-
-    def remove_artefacts(self, digest: str) -> None:
-        """Remove the files of a digest; none there is fine."""
-        paths = [f"{digest}/model.onnx", f"{digest}/card.json"]
-        with _answered():
-            answer = self._client.request("DELETE", f"/object/{MODELS}", json={"prefixes": paths})
-        if not answer.is_success:
-            raise _refusal(answer)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The worker: takes runs from the queue until it is told to stop, or until there are none left.
+"""The worker: takes runs and batches from the queue until it is told to stop, or until there are none left.
 
     python -m api._jobs.worker [--drain] [--concurrency N]
 
@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 from procrastinate.exceptions import ConnectorException
@@ -26,6 +27,8 @@ from api._lib.settings import settings
 HEARTBEAT_SECONDS = 5.0
 STALLED_AFTER_SECONDS = 15.0
 RECONNECT_SECONDS = 3.0
+SCORING_PLACES = 1
+"""Beside the runs: a batch of a minute does not wait for a training of ten."""
 _OUTAGE = (ConnectorException, psycopg.OperationalError, PoolTimeout, OSError)
 
 
@@ -57,28 +60,37 @@ async def _serve(*, is_draining: bool, concurrency: int, stop: asyncio.Event) ->
     stop_runs = threading.Event()
     async with queue.app.open_async():
         await _recover()
-        worker = asyncio.create_task(
-            queue.app.run_worker_async(
-                queues=[queue.TRAINING_QUEUE],
-                concurrency=concurrency,
-                wait=not is_draining,
-                delete_jobs="successful",
-                install_signal_handlers=False,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_AFTER_SECONDS,
-                additional_context={"stop": stop_runs},
-            )
-        )
+        workers = [
+            asyncio.create_task(_take_jobs(name, places, stop_runs, is_draining=is_draining))
+            for name, places in ((queue.TRAINING_QUEUE, concurrency), (queue.SCORING_QUEUE, SCORING_PLACES))
+        ]
         others = [asyncio.create_task(stop.wait()), asyncio.create_task(_keep_recovering())]
-        await asyncio.wait([worker, others[0]], return_when=asyncio.FIRST_COMPLETED)
+        finished = asyncio.gather(*workers)
+        ends: list[asyncio.Future[Any]] = [finished, others[0]]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             stop_runs.set()
-        # The worker ends when its runs have: interrupted now, or, after an outage of the queue only, in their own time.
-        for task in (worker, *others):
+        # A worker ends when its jobs have: interrupted now, or, after an outage of the queue only, in their own time.
+        for task in (*workers, *others):
             task.cancel()
-        ended, *_ = await asyncio.gather(worker, *others, return_exceptions=True)
-    if isinstance(ended, Exception):
-        raise ended
+        ended = await asyncio.gather(*workers, finished, *others, return_exceptions=True)
+    for how in ended:
+        if isinstance(how, Exception):
+            raise how
+
+
+async def _take_jobs(name: str, places: int, stop: threading.Event, *, is_draining: bool) -> None:
+    await queue.app.run_worker_async(
+        queues=[name],
+        name=name,
+        concurrency=places,
+        wait=not is_draining,
+        delete_jobs="successful",
+        install_signal_handlers=False,
+        update_heartbeat_interval=HEARTBEAT_SECONDS,
+        stalled_worker_timeout=STALLED_AFTER_SECONDS,
+        additional_context={"stop": stop},
+    )
 
 
 async def _keep_recovering() -> None:
@@ -89,15 +101,18 @@ async def _keep_recovering() -> None:
 
 
 async def _recover() -> None:
-    """Bring back what a dead worker left behind, and runs that no job stands for."""
+    """Bring back what a dead worker left behind, and runs and batches that no job stands for."""
     manager = queue.app.job_manager
-    stalled = await manager.get_stalled_jobs(queue=queue.TRAINING_QUEUE, seconds_since_heartbeat=STALLED_AFTER_SECONDS)
-    for job in stalled:
-        with suppress(ConnectorException):  # another worker was faster
-            await manager.retry_job(job)
-            log.warning("job recovered", **job.task_kwargs)
-    for row in await queue.app.connector.execute_query_all_async("select private.requeue_lost_runs() as run_id"):
+    for name in (queue.TRAINING_QUEUE, queue.SCORING_QUEUE):
+        for job in await manager.get_stalled_jobs(queue=name, seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+            with suppress(ConnectorException):  # another worker was faster
+                await manager.retry_job(job)
+                log.warning("job recovered", **job.task_kwargs)
+    connector = queue.app.connector
+    for row in await connector.execute_query_all_async("select private.requeue_lost_runs() as run_id"):
         log.warning("run requeued", run_id=str(row["run_id"]))
+    for row in await connector.execute_query_all_async("select private.requeue_lost_batches() as batch_id"):
+        log.warning("batch requeued", batch_id=str(row["batch_id"]))
 
 
 class _ThroughLog(logging.Handler):
@@ -109,7 +124,7 @@ class _ThroughLog(logging.Handler):
 
 def main() -> int:
     """Run the worker from the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="worker", description="Train queued runs.")
+    parser = argparse.ArgumentParser(prog="worker", description="Train queued runs and score queued batches.")
     parser.add_argument("--drain", action="store_true", help="end when the queue is empty")
     parser.add_argument("--concurrency", type=int, default=1, metavar="N", help="runs at the same time (default 1)")
     arguments = parser.parse_args()

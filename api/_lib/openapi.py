@@ -20,6 +20,7 @@ _TAGS = [
     {"name": "inference", "description": "The same models over the Open Inference Protocol V2 and MLflow's protocol"},
     {"name": "models", "description": "What is served: models, versions, aliases, cards, files"},
     {"name": "datasets", "description": "Tables that models are trained on"},
+    {"name": "batches", "description": "Whole datasets scored in the background"},
     {"name": "runs", "description": "Training runs, live"},
     {"name": "keys", "description": "API keys for machines"},
     {"name": "me", "description": "Who is calling"},

@@ -101,6 +101,12 @@ class World:
         """Train one version of a model, from its dataset on."""
         return self.finish(self.add_run(slug, self.add_dataset(owner), visibility=visibility))
 
+    def add_batch(self, dataset: UUID, version: UUID, **columns: Any) -> UUID:
+        """Queue a batch by a plain SQL insert."""
+        named = {"dataset_id": dataset, "version_id": version, **columns}
+        names, marks = ", ".join(named), ", ".join(["%s"] * len(named))
+        return self.value(f"insert into public.batches ({names}) values ({marks}) returning id", *named.values())
+
     def log(self, version: UUID, **facts: Any) -> dict[str, Any]:
         """Describe a prediction as the API logs it."""
         known = {"id": str(uuid7()), "version_id": str(version), "at": "2026-11-23T10:00:00Z", "source": "api"}
@@ -132,6 +138,8 @@ class Things:
     dataset: UUID
     run: UUID
     key: UUID
+    version: UUID
+    batch: UUID
 
 
 @pytest.fixture
@@ -147,4 +155,4 @@ def things(world: World) -> Things:
     run = world.add_run("secret", dataset)
     versions = world.finish(run), world.add_version("shown", visibility="public")
     world.write_log(*(world.log(version) for version in versions))
-    return Things(dataset, run, world.add_key())
+    return Things(dataset, run, world.add_key(), versions[0], world.add_batch(dataset, versions[0]))

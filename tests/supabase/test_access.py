@@ -45,6 +45,10 @@ select run_events         denied  none    none      done    done    done
 insert run_events         denied  denied  denied    denied  denied  denied
 update run_events         denied  denied  denied    denied  denied  denied
 delete run_events         denied  denied  denied    denied  denied  denied
+select batches            denied  none    none      done    done    done
+insert batches            denied  denied  denied    done    denied  done
+update batches            denied  denied  denied    denied  denied  denied
+delete batches            denied  denied  denied    denied  denied  denied
 select predictions        denied  none    none      done    done    done
 select predictions-shown  denied  none    none      done    done    done
 insert predictions        denied  denied  denied    denied  denied  denied
@@ -97,6 +101,11 @@ STATEMENTS = {
     "insert run_events": "insert into public.run_events (run_id, seq, kind) values (%(run)s, 99, 'forged')",
     "update run_events": "update public.run_events set kind = 'forged'",
     "delete run_events": "delete from public.run_events",
+    "select batches": "select id from public.batches where id = %(batch)s",
+    "insert batches": "insert into public.batches (dataset_id, version_id, created_by) "
+    "values (%(dataset)s, %(version)s, %(owner)s)",
+    "update batches": "update public.batches set status = 'queued' where id = %(batch)s",
+    "delete batches": "delete from public.batches where id = %(batch)s",
     "select predictions": f"select rows from public.predictions where {OF_MODEL}",
     "insert predictions": "insert into public.predictions (id) values (gen_random_uuid())",
     "update predictions": "update public.predictions set outputs = null",

@@ -9,7 +9,15 @@ import pytest
 SUPABASE = Path(__file__).parents[2] / "supabase"
 CLIENT_FUNCTIONS = {
     "anon": {"current_user_role"},
-    "authenticated": {"cancel_run", "current_user_role", "list_users", "promote", "rollback_alias", "set_user_role"},
+    "authenticated": {
+        "cancel_batch",
+        "cancel_run",
+        "current_user_role",
+        "list_users",
+        "promote",
+        "rollback_alias",
+        "set_user_role",
+    },
 }
 
 TABLES = "select oid::regclass::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"

@@ -1,16 +1,17 @@
-"""The bytes in Storage: datasets that people upload, models that the worker wrote."""
+"""The bytes in Storage: datasets that people upload, models and results that the worker wrote."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from api._lib.errors import NotFound, Unavailable
 from api._lib.settings import settings
-from api._lib.upstream import Rights, call, client, service_headers
+from api._lib.upstream import SERVICE, Rights, call, client, service_headers
 
 DATASETS = "datasets"
 MODELS = "models"
+RESULTS = "results"
 _CHUNK_BYTES = 256 * 1024
 _FETCH_SECONDS = 30.0
 
@@ -21,6 +22,14 @@ async def sign_upload(object_path: str, rights: Rights) -> str:
     signed = (await call("POST", path, rights=rights, json={})).json()
     query = parse_qs(urlsplit(signed.get("url") or signed["signedUrl"]).query)
     return f"{settings().supabase_url}{path}?token={query['token'][0]}"
+
+
+async def sign_download(path: str, filename: str, *, seconds: int) -> str:
+    """Return an address from which a result can be fetched for some time, by whoever was told that it exists."""
+    signing = f"/storage/v1/object/sign/{RESULTS}/{path}"
+    signed = (await call("POST", signing, rights=SERVICE, json={"expiresIn": seconds}, is_repeatable=True)).json()
+    token = parse_qs(urlsplit(signed.get("signedURL") or signed["signedUrl"]).query)["token"][0]
+    return f"{settings().supabase_url}{signing}?{urlencode({'token': token, 'download': filename})}"
 
 
 async def find_upload_size(object_path: str, rights: Rights) -> int | None:

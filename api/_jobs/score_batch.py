@@ -1,0 +1,187 @@
+"""The scoring job: a batch becomes a result file, or ends with a reason that its owner can read.
+
+The table is scored in parts of some thousand rows. Each part is kept in Storage before it is counted, so a worker that
+takes a batch over goes on behind the last one; at the end the parts become one file and are taken away.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+from procrastinate import JobContext
+
+from api._jobs.batch_record import MAX_ATTEMPTS, BatchRecord
+from api._jobs.errors import RunInterrupted, RunLost, RunPostponed, RunRejected
+from api._jobs.queue import SCORING_QUEUE, TryAgain, app
+from api._jobs.scoring import Scorer
+from api._jobs.storage import RESULTS, Storage
+from api._lib import log
+from models.contract import Card
+from models.errors import DatasetRejected, ModelError
+from models.runtime import OnnxModel
+
+PART_ROWS = 5000
+MAX_ROWS = 2_000_000
+MAX_RESULT_BYTES = 50 * 1024 * 1024
+"""What the bucket takes. A larger result is packed with gzip."""
+
+
+@app.task(name="score_batch", queue=SCORING_QUEUE, retry=TryAgain(), pass_context=True)
+async def score_batch(context: JobContext, batch_id: str) -> None:
+    """Carry out one batch; the worker's `stop` in the context interrupts it."""
+    await asyncio.to_thread(carry_out, UUID(batch_id), context.additional_context["stop"])
+
+
+def carry_out(batch_id: UUID, stop: threading.Event) -> None:
+    """Take a batch up and bring it to an end.
+
+    Raises:
+        RunPostponed: it is queued again and should be tried later.
+        RunInterrupted: `stop` was set; it is queued again as if never taken up.
+    """
+    with BatchRecord.open(batch_id) as record, Storage.open() as storage:
+        if not record.take_up():
+            _remove_parts(record, storage)
+            return
+        log.info("batch started", batch_id=str(batch_id), attempt=record.attempt, parts=record.progress.parts)
+        try:
+            with tempfile.TemporaryDirectory(prefix="rowcast-batch-", ignore_cleanup_errors=True) as folder:
+                _Attempt(record, storage, Path(folder), stop).run()
+        except RunLost as error:
+            log.info("batch lost", batch_id=str(batch_id), reason=str(error))
+        except RunRejected as error:
+            record.fail(str(error))
+            log.info("batch failed", batch_id=str(batch_id), reason=str(error))
+        except RunInterrupted:
+            record.give_back(None, is_counted=False)
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it was, the owner of the batch gets to know
+            _postpone(record, _cause(error))
+        _remove_parts(record, storage)
+
+
+def _cause(error: Exception) -> RunPostponed:
+    """Say what got in the way of a batch that may succeed the next time."""
+    match error:
+        case RunPostponed():
+            return error
+        case psycopg.OperationalError():
+            return RunPostponed("The database did not answer.")
+        case OSError():
+            return RunPostponed(f"The worker's machine failed: {error.strerror}.")
+        case _:
+            log.exception("batch broke", error)
+            return RunPostponed(f"Something went wrong in the worker ({type(error).__name__}).")
+
+
+def _postpone(record: BatchRecord, error: RunPostponed) -> None:
+    record.ensure_connected()
+    if record.attempt >= MAX_ATTEMPTS:
+        record.fail(f"{error} Tried {MAX_ATTEMPTS} times.")
+        log.warning("batch failed", batch_id=str(record.batch_id), reason=str(error))
+        return
+    record.give_back(f"{error} Trying again ({record.attempt} of {MAX_ATTEMPTS} attempts)", is_counted=True)
+    log.warning("batch postponed", batch_id=str(record.batch_id), reason=str(error))
+    raise error
+
+
+def _remove_parts(record: BatchRecord, storage: Storage) -> None:
+    """Take away the parts of a batch that has ended."""
+    if not record.facts:
+        return
+    # One more than was counted: it may have been written and its count lost.
+    parts = [record.part(number) for number in range(record.progress.parts + 1)]
+    try:
+        storage.remove(RESULTS, parts)
+    except RunPostponed as error:
+        log.warning("parts kept", batch_id=str(record.batch_id), reason=str(error))
+
+
+@dataclass
+class _Attempt:
+    """The steps of one attempt, in order."""
+
+    record: BatchRecord
+    storage: Storage
+    folder: Path
+    stop: threading.Event
+
+    def run(self) -> None:
+        scorer = Scorer(self._open_model(), self._read_table())
+        if scorer.rows > MAX_ROWS:
+            raise RunRejected(f"The table has {scorer.rows} rows; the limit is {MAX_ROWS}: score it in two parts.")
+        self.record.progress.rows_total = scorer.rows
+        self.record.note()
+        result = self.folder / "result.csv"
+        with result.open("wb") as file:
+            file.write(scorer.header())
+            for number in range(self.record.progress.parts):
+                file.write(self.storage.read(RESULTS, self.record.part(number)))
+            while self.record.progress.rows_done < scorer.rows:
+                if self.stop.is_set():
+                    raise RunInterrupted("The worker was told to stop.")
+                file.write(self._score_part(scorer))
+        self._publish(result)
+
+    def _score_part(self, scorer: Scorer) -> bytes:
+        progress = self.record.progress
+        scored = scorer.score(progress.rows_done, progress.rows_done + PART_ROWS)
+        if progress.rows_done + scored.rows < scorer.rows:
+            self.storage.write(RESULTS, self.record.part(progress.parts), scored.content, "text/csv")
+            progress.parts += 1
+        progress.rows_done += scored.rows
+        progress.rows_failed += scored.failed
+        if progress.rows_done < scorer.rows:
+            self.record.note()
+        return scored.content
+
+    def _open_model(self) -> OnnxModel:
+        digest = self.record.facts["digest"]
+        file = self.folder / "model.onnx"
+        self.storage.fetch_model(digest, file)
+        try:
+            return OnnxModel.open(file, Card.model_validate(self.record.facts["card"]))
+        except ModelError as error:
+            raise RunRejected(f"The model cannot be opened: {error}") from error
+
+    def _read_table(self) -> dict[str, list[str]]:
+        """Fetch and read the dataset, by the same rules as for training."""
+        from models.training.table import read_table
+
+        facts = self.record.facts
+        if facts["dataset_id"] is None:
+            raise RunRejected("The dataset was deleted before it was scored.")
+        # The name decides nothing; its text is shown when the table cannot be read.
+        file = self.folder / "table" / Path(facts["filename"]).name
+        file.parent.mkdir()
+        fetched = self.storage.fetch_dataset(facts["object_path"], file)
+        if fetched.sha256 != facts["sha256"]:
+            raise RunRejected("The stored file is not the one that was announced: upload it again.")
+        try:
+            return read_table(file, has_target=False).columns
+        except DatasetRejected as error:
+            raise RunRejected(f"{error}.") from error
+
+    def _publish(self, result: Path) -> None:
+        if result.stat().st_size > MAX_RESULT_BYTES:
+            packed = result.with_suffix(".csv.gz")
+            with result.open("rb") as plain, gzip.open(packed, "wb", compresslevel=6) as file:
+                shutil.copyfileobj(plain, file)
+            result = packed
+        size = result.stat().st_size
+        if size > MAX_RESULT_BYTES:
+            raise RunRejected(f"The result has {size / 1e6:.0f} MB even packed: score the table in two parts.")
+        content = result.read_bytes()
+        path = f"{self.record.facts['folder']}/{result.name}"
+        kind = "application/gzip" if result.suffix == ".gz" else "text/csv"
+        self.storage.write(RESULTS, path, content, kind)
+        self.record.succeed(path, size=size, sha256=hashlib.sha256(content).hexdigest())
+        rows = self.record.progress
+        log.info("batch succeeded", batch_id=str(self.record.batch_id), rows=rows.rows_total, failed=rows.rows_failed)
