@@ -15,7 +15,7 @@ def test_a_lost_server_is_said_and_overcome(visitor: Page) -> None:
     expect(visitor.get_by_role("alert")).to_contain_text("The models cannot be shown")
     visitor.unroute("**/api/**")
     visitor.get_by_role("button", name="Try again").click()
-    expect(visitor.get_by_role("article")).to_have_count(2)
+    expect(visitor.get_by_role("article").filter(has_text="Palmer penguins")).to_be_visible()
 
     visitor.get_by_role("link", name="Palmer penguins").click()
     prediction = visitor.get_by_role("region", name="Prediction")
@@ -46,6 +46,20 @@ def test_a_busy_server_is_asked_again_when_it_said(visitor: Page) -> None:
     expect(prediction).to_contain_text("answered in")
 
 
+def test_a_promotion_meanwhile_is_said(visitor: Page) -> None:
+    """When another version answers than the one the page describes, the page says so."""
+
+    def promote(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "version": 2})
+
+    visitor.goto("/models/penguins")
+    expect(visitor.get_by_role("region", name="Prediction")).to_contain_text("version 1")
+    visitor.route("**/api/predict/penguins", promote)
+    visitor.get_by_label("bill_length_mm", exact=True).fill("41")
+    expect(visitor.get_by_role("status").filter(has_text="Version 2 has been promoted")).to_be_visible()
+
+
 def test_unknown_addresses_lead_back(visitor: Page) -> None:
     """An unknown page and an unknown model say what is wrong, answer 404 to machines, and lead to the models."""
     found = visitor.goto("/nope")
@@ -57,4 +71,4 @@ def test_unknown_addresses_lead_back(visitor: Page) -> None:
     visitor.goto("/models/never-trained")
     expect(visitor.get_by_role("heading", level=1)).to_have_text("No such model.")
     visitor.get_by_role("link", name="See the published models").click()
-    expect(visitor.get_by_role("article")).to_have_count(2)
+    expect(visitor.get_by_role("article").filter(has_text="Palmer penguins")).to_be_visible()
