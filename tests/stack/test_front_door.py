@@ -167,6 +167,24 @@ def test_a_part_is_made_again_only_when_its_lock_has_changed(tmp_path):
     assert stamp.stat().st_mtime > 0
 
 
+def test_a_full_install_serves_both_sizes(monkeypatch, tmp_path):
+    """After `./rowcast test`, `./rowcast up` has nothing to install: both stamps are kept, and dated together."""
+    for name, folder in {"VENV": tmp_path / "venv", "NODE_MODULES": tmp_path / "npm", "LOCAL": tmp_path}.items():
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setattr(bootstrap, name, folder)
+    monkeypatch.setattr(bootstrap, "LOG", tmp_path / "logs" / "install.log")
+    monkeypatch.setattr(bootstrap, "is_working_venv", lambda: True)
+    stamps = [make(size) for size in bootstrap.sizes("full") for make in (bootstrap.python_stamp, bootstrap.npm_stamp)]
+    for stamp, digest in stamps:
+        bootstrap.write_stamp(stamp, digest)
+        os.utime(stamp, (0, 0))
+
+    bootstrap.main("run")
+
+    assert len(stamps) == 4
+    assert all(stamp.stat().st_mtime > 0 for stamp, _ in stamps)
+
+
 def test_a_failing_step_ends_in_its_own_last_words(monkeypatch, tmp_path):
     """The person sees the tool's error, not a hundred lines of progress; all of it is in the log."""
     monkeypatch.setattr(bootstrap, "LOG", tmp_path / "install.log")

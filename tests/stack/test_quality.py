@@ -1,0 +1,66 @@
+"""The closing summary of `./rowcast test`, and the browser it gets for the tests."""
+
+import pytest
+
+from api._commands import browser
+from api._commands.errors import CliError
+from api._commands.quality import Outcome
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        ("============ 56 passed in 10.74s ============", {"passed": 56}),
+        (
+            "\x1b[32m==== \x1b[32m\x1b[1m3 passed\x1b[0m, \x1b[33m1 skipped\x1b[0m in 1052.41s (0:17:32) ====\x1b[0m",
+            {"passed": 3, "skipped": 1},
+        ),
+        ("=== 1 failed, 2 passed, 3 errors in 0.10s ===", {"failed": 1, "passed": 2, "error": 3}),
+        ("5 passed in 0.12s", {"passed": 5}),
+        ("      Tests  107 passed (107)", {"passed": 107}),
+        ("      Tests  2 failed | 105 passed (107)", {"failed": 2, "passed": 105}),
+        (" Test Files  8 passed (8)", {}),
+        ("the run said: 3 passed checks", {}),
+    ],
+)
+def test_closing_lines_of_the_runners_are_counted(line, counts):
+    """The closing lines of pytest and vitest count, in colour or not; other lines with such words do not."""
+    outcome = Outcome()
+
+    outcome.read(line)
+
+    assert dict(outcome.counts) == counts
+
+
+def test_the_named_browser_is_taken_or_refused(monkeypatch, tmp_path):
+    program = tmp_path / "chromium"
+    monkeypatch.setenv("ROWCAST_CHROMIUM", str(program))
+    with pytest.raises(CliError, match="which is no program"):
+        browser.require()
+
+    program.touch(mode=0o755)
+
+    assert browser.require() == program
+
+
+def test_a_downloaded_browser_is_found(monkeypatch, tmp_path):
+    """Where the system has none, the newest that Playwright has downloaded is taken."""
+    for number in ("1100", "1200"):
+        program = tmp_path / f"chromium-{number}" / "chrome-linux64" / "chrome"
+        program.parent.mkdir(parents=True)
+        program.touch(mode=0o755)
+    monkeypatch.delenv("ROWCAST_CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+
+    assert browser.find() == tmp_path / "chromium-1200" / "chrome-linux64" / "chrome"
+
+
+def test_no_browser_and_no_way_to_one_is_said_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.delenv("ROWCAST_CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    monkeypatch.setattr(browser, "_ways", lambda: [[["false"]]])
+
+    with pytest.raises(CliError, match=r"install it .* or name it in ROWCAST_CHROMIUM"):
+        browser.require()
