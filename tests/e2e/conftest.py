@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import ConsoleMessage, Page
+from uuid_utils import uuid7
 
 from tests.conftest import RunningStack
 
@@ -23,10 +24,10 @@ _MAKES = ("Golf", "Polo", "Corolla", "Yaris", "Civic", "Focus", "Astra", "Clio",
 
 @dataclass(frozen=True)
 class Published:
-    """Two public models: penguins in three species, and used cars with many makes and a price."""
+    """Slugs of two public models: penguins in three species, and used cars with many makes and a price."""
 
-    penguins: str = "penguins"
-    cars: str = "used-cars"
+    penguins: str
+    cars: str
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +45,13 @@ def browser_context_args(browser_context_args: dict[str, Any], base_url: str) ->
 @pytest.fixture(scope="session")
 def published(stack: RunningStack, web_url: str, worker: None) -> Published:
     """Upload two tables, train them and have them published."""
-    models = Published()
+    word = uuid7().hex[-8:]
+    models = Published(penguins=f"penguins-{word}", cars=f"cars-{word}")
     admin = stack.create_user("admin")
     with httpx.Client(base_url=web_url, headers=admin.headers, timeout=30, trust_env=False) as client:
         runs = [
-            _order(client, models.penguins, "Palmer penguins", PENGUINS.read_bytes(), target="species"),
-            _order(client, models.cars, "Used cars", _used_cars(), target="price"),
+            _order(client, models.penguins, "Birds by their bills", PENGUINS.read_bytes(), target="species"),
+            _order(client, models.cars, "Cars by their age", _used_cars(), target="price"),
         ]
         for run in runs:
             _wait(client, run)

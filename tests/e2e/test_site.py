@@ -27,8 +27,8 @@ def test_home_shows_the_trained_models_and_a_live_prediction(visitor: Page, publ
 
     expect(visitor).to_have_title("Rowcast: row in, prediction out")
     expect(visitor.get_by_role("heading", level=1)).to_contain_text("Row in")
-    expect(visitor.get_by_role("link", name="Palmer penguins")).to_be_visible()
-    expect(visitor.get_by_role("link", name="Used cars", exact=True)).to_be_visible()
+    expect(visitor.get_by_role("link", name="Birds by their bills")).to_be_visible()
+    expect(visitor.get_by_role("link", name="Cars by their age", exact=True)).to_be_visible()
     before = answer(visitor)
 
     visitor.get_by_role("button", name="Surprise me").click()
@@ -39,8 +39,8 @@ def test_home_shows_the_trained_models_and_a_live_prediction(visitor: Page, publ
 def test_gallery_is_searched_and_filtered(visitor: Page) -> None:
     """Search and filter narrow the gallery, live in the address, and say so when nothing is left."""
     visitor.goto("/")
-    cars = visitor.get_by_role("article").filter(has_text="Used cars")
-    penguins = visitor.get_by_role("article").filter(has_text="Palmer penguins")
+    cars = visitor.get_by_role("article").filter(has_text="Cars by their age")
+    penguins = visitor.get_by_role("article").filter(has_text="Birds by their bills")
     expect(penguins).to_be_visible()
 
     visitor.get_by_role("radio", name="How much").check(force=True)
@@ -48,19 +48,19 @@ def test_gallery_is_searched_and_filtered(visitor: Page) -> None:
     expect(cars).to_be_visible()
     expect(visitor).to_have_url(re.compile(r"\?task=regression"))
 
-    visitor.get_by_role("searchbox").fill("palmer penguins")
+    visitor.get_by_role("searchbox").fill("birds by")
     expect(visitor.get_by_text("No model matches.")).to_be_visible()
     visitor.get_by_role("button", name="Show all").click()
     expect(penguins).to_be_visible()
     expect(cars).to_be_visible()
 
 
-def test_prediction_follows_the_input(visitor: Page) -> None:
+def test_prediction_follows_the_input(visitor: Page, published: Published) -> None:
     """From the gallery to a model: each change of an input is answered, by number and by slider."""
     visitor.goto("/")
-    visitor.get_by_role("link", name="Palmer penguins").click()
-    expect(visitor).to_have_url(re.compile("/models/penguins$"))
-    expect(visitor).to_have_title("Palmer penguins · Rowcast")
+    visitor.get_by_role("link", name="Birds by their bills").click()
+    expect(visitor).to_have_url(re.compile(f"/models/{published.penguins}$"))
+    expect(visitor).to_have_title("Birds by their bills · Rowcast")
     prediction = visitor.get_by_role("region", name="Prediction")
     expect(prediction).to_contain_text("answered in")
 
@@ -80,9 +80,9 @@ def test_prediction_follows_the_input(visitor: Page) -> None:
     expect(prediction.locator("p.text-4xl")).to_have_text("Gentoo")
 
 
-def test_permalink_brings_the_inputs_back(visitor: Page) -> None:
+def test_permalink_brings_the_inputs_back(visitor: Page, published: Published) -> None:
     """The address holds the row: reloaded or shared it shows the same inputs and the same answer."""
-    visitor.goto("/models/penguins")
+    visitor.goto(f"/models/{published.penguins}")
     visitor.get_by_label("bill_length_mm", exact=True).fill("51.3")
     visitor.get_by_role("button", name="body_mass_g is unknown").click()
     visitor.get_by_role("radio", name="Dream").check(force=True)
@@ -96,22 +96,22 @@ def test_permalink_brings_the_inputs_back(visitor: Page) -> None:
     expect(visitor.get_by_role("radio", name="Dream")).to_be_checked()
     expect(visitor.get_by_role("region", name="Prediction").locator("p.text-4xl")).to_have_text(shown)
     visitor.get_by_role("button", name="Reset").click()
-    expect(visitor).to_have_url(re.compile("/models/penguins$"))
+    expect(visitor).to_have_url(re.compile(f"/models/{published.penguins}$"))
 
 
 def test_everything_is_reached_by_keyboard(visitor: Page) -> None:
     """Without a pointer: skip the header, open a model, change a number, read another tab, go back."""
     visitor.goto("/")
-    expect(visitor.get_by_role("link", name="Palmer penguins")).to_be_visible()
+    expect(visitor.get_by_role("link", name="Birds by their bills")).to_be_visible()
     visitor.keyboard.press("Tab")
     expect(visitor.get_by_role("link", name="Skip to the content")).to_be_focused()
     visitor.keyboard.press("Enter")
     for _ in range(40):
         visitor.keyboard.press("Tab")
-        if visitor.evaluate("document.activeElement?.textContent?.trim()") == "Palmer penguins":
+        if visitor.evaluate("document.activeElement?.textContent?.trim()") == "Birds by their bills":
             break
     visitor.keyboard.press("Enter")
-    expect(visitor.get_by_role("heading", level=1)).to_have_text("Palmer penguins")
+    expect(visitor.get_by_role("heading", level=1)).to_have_text("Birds by their bills")
     expect(visitor.locator("main")).to_be_focused()
 
     bill = visitor.get_by_label("bill_length_mm", exact=True)
@@ -130,9 +130,9 @@ def test_everything_is_reached_by_keyboard(visitor: Page) -> None:
     expect(visitor.get_by_role("heading", level=1)).to_contain_text("Row in")
 
 
-def test_category_with_many_values_is_searched(visitor: Page) -> None:
+def test_category_with_many_values_is_searched(visitor: Page, published: Published) -> None:
     """A long list is searched by typing; a value that training never saw is allowed and said to be one."""
-    visitor.goto("/models/used-cars")
+    visitor.goto(f"/models/{published.cars}")
     make = visitor.get_by_role("combobox", name="make")
     make.click()
     make.fill("cor")
@@ -149,27 +149,28 @@ def test_category_with_many_values_is_searched(visitor: Page) -> None:
     expect(visitor.get_by_role("region", name="Prediction")).to_contain_text("with 90% confidence")
 
 
-def test_odd_values_are_remarked_at_their_field(visitor: Page) -> None:
+def test_odd_values_are_remarked_at_their_field(visitor: Page, published: Published) -> None:
     """Outside the training range warns, unreadable text is explained, and what the server refuses stands at its field."""
-    visitor.goto("/models/penguins")
+    visitor.goto(f"/models/{published.penguins}")
     expect(visitor.get_by_role("region", name="Prediction")).to_contain_text("answered in")
-    bill = visitor.get_by_label("bill_length_mm", exact=True)
+    inputs = visitor.get_by_role("region", name="Inputs")
+    bill = inputs.get_by_label("bill_length_mm", exact=True)
 
     bill.fill("99")
-    expect(visitor.get_by_text("Outside the training range, 33")).to_be_visible()
+    expect(inputs.get_by_text("Outside the training range, 33")).to_be_visible()
     bill.fill("long")
-    expect(visitor.get_by_text("“long” is not a number.")).to_be_visible()
+    expect(inputs.get_by_text("“long” is not a number.")).to_be_visible()
     expect(visitor.get_by_text("this is the answer to the row before")).to_be_visible()
     bill.fill("1e39")
     expect(bill).to_have_attribute("aria-invalid", "true")
-    expect(visitor.get_by_role("alert").filter(has_text="1e+39")).to_be_visible()
+    expect(inputs.get_by_role("alert").filter(has_text="1e+39")).to_be_visible()
     bill.fill("40")
     expect(visitor.get_by_role("alert")).to_have_count(0)
 
 
-def test_why_and_what_if_follow_the_row(visitor: Page) -> None:
+def test_why_and_what_if_follow_the_row(visitor: Page, published: Published) -> None:
     """Steps from the average answer to this one, and the answer along the input that was touched last."""
-    visitor.goto("/models/penguins?bill_length_mm=38")
+    visitor.goto(f"/models/{published.penguins}?bill_length_mm=38")
     why = visitor.get_by_role("region", name="Why Adelie?")
     why.scroll_into_view_if_needed()
     expect(why.get_by_role("row", name=re.compile("^bill_length_mm 38"))).to_be_visible()
@@ -185,9 +186,9 @@ def test_why_and_what_if_follow_the_row(visitor: Page) -> None:
     expect(visitor.get_by_role("img", name=re.compile("^body_mass_g from 2700 to 6300"))).to_be_visible()
 
 
-def test_csv_is_predicted_and_taken_away(visitor: Page) -> None:
+def test_csv_is_predicted_and_taken_away(visitor: Page, published: Published) -> None:
     """A dropped CSV becomes a table with predictions; a bad row does not stop the others; the download holds both."""
-    visitor.goto("/models/penguins#batch")
+    visitor.goto(f"/models/{published.penguins}#batch")
     table = (
         "species;island;bill_length_mm;bill_depth_mm;flipper_length_mm;body_mass_g;sex;year;note\n"
         "Adelie;Torgersen;39,1;18,7;181;3750;male;2007;first\n"
@@ -211,25 +212,25 @@ def test_csv_is_predicted_and_taken_away(visitor: Page) -> None:
     assert len(lines) == 4
 
 
-def test_snippets_carry_the_current_row(visitor: Page) -> None:
+def test_snippets_carry_the_current_row(visitor: Page, published: Published) -> None:
     """What is copied as code asks exactly what is on screen."""
-    visitor.goto("/models/penguins?bill_length_mm=47.7&sex=")
+    visitor.goto(f"/models/{published.penguins}?bill_length_mm=47.7&sex=")
     code = visitor.get_by_role("region", name="Use it from code")
     expect(code).to_contain_text('"bill_length_mm": 47.7')
     code.get_by_role("radio", name="Python").check(force=True)
     expect(code).to_contain_text('"sex": None')
 
 
-def test_every_tab_has_an_address(visitor: Page) -> None:
+def test_every_tab_has_an_address(visitor: Page, published: Published) -> None:
     """Card, certificate, versions and API are there, filled from the card, and can be linked to."""
     for tab, promise in {
         "card": "rows the model never saw",
         "parity": "labels that differ",
         "batch": "Drop a CSV here",
         "versions": "champion",
-        "api": "/api/predict/penguins",
+        "api": f"/api/predict/{published.penguins}",
     }.items():
-        visitor.goto(f"/models/penguins#{tab}")
+        visitor.goto(f"/models/{published.penguins}#{tab}")
         expect(visitor.get_by_role("tabpanel")).to_contain_text(promise)
 
 
@@ -237,13 +238,13 @@ def test_phone_shows_the_answer_while_the_form_is_used(browser: Browser, base_ur
     """At phone size nothing is cut off, and the answer stays in sight below the form."""
     context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True, base_url=base_url)
     page = context.new_page()
-    for path in ("/", "/models/penguins", "/models/used-cars#api", "/nope"):
+    for path in ("/", f"/models/{published.penguins}", f"/models/{published.cars}#api", "/nope"):
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
-    page.goto("/models/penguins")
+    page.goto(f"/models/{published.penguins}")
     sex = page.get_by_role("radio", name="female")
     sex.scroll_into_view_if_needed()
     page.mouse.wheel(0, 300)
@@ -255,13 +256,13 @@ def test_phone_shows_the_answer_while_the_form_is_used(browser: Browser, base_ur
     context.close()
 
 
-def test_nothing_moves_while_a_page_loads(visitor: Page) -> None:
+def test_nothing_moves_while_a_page_loads(visitor: Page, published: Published) -> None:
     """No layout shift: skeletons have the size of what replaces them, and fonts come in time or not at all."""
     visitor.add_init_script(
         "window.shift = 0; new PerformanceObserver(list => { for (const entry of list.getEntries())"
         " if (!entry.hadRecentInput) window.shift += entry.value }).observe({ type: 'layout-shift', buffered: true })"
     )
-    for path in ("/", "/models/penguins", "/models/used-cars"):
+    for path in ("/", f"/models/{published.penguins}", f"/models/{published.cars}"):
         visitor.goto(path)
         expect(visitor.get_by_text("answered in")).to_be_visible()
         visitor.wait_for_load_state("networkidle")

@@ -22,9 +22,9 @@ _RUN = """async ([address, slug, card, rows]) => {
 }"""
 
 
-def test_device_takes_over_and_goes_on_offline(visitor: Page) -> None:
+def test_device_takes_over_and_goes_on_offline(visitor: Page, published: Published) -> None:
     """After the switch no row leaves the device, and losing the network changes nothing."""
-    visitor.goto("/models/used-cars")
+    visitor.goto(f"/models/{published.cars}")
     prediction = visitor.get_by_role("region", name="Prediction")
     expect(prediction).to_contain_text("answered in")
     by_server = prediction.locator("p.text-4xl").inner_text()

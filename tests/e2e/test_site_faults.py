@@ -5,6 +5,8 @@ import json
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.e2e.conftest import Published
+
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(240)]
 
 
@@ -15,9 +17,9 @@ def test_a_lost_server_is_said_and_overcome(visitor: Page) -> None:
     expect(visitor.get_by_role("alert")).to_contain_text("The models cannot be shown")
     visitor.unroute("**/api/**")
     visitor.get_by_role("button", name="Try again").click()
-    expect(visitor.get_by_role("article").filter(has_text="Palmer penguins")).to_be_visible()
+    expect(visitor.get_by_role("article").filter(has_text="Birds by their bills")).to_be_visible()
 
-    visitor.get_by_role("link", name="Palmer penguins").click()
+    visitor.get_by_role("link", name="Birds by their bills").click()
     prediction = visitor.get_by_role("region", name="Prediction")
     expect(prediction).to_contain_text("answered in")
     visitor.context.set_offline(True)
@@ -27,7 +29,7 @@ def test_a_lost_server_is_said_and_overcome(visitor: Page) -> None:
     expect(prediction).to_contain_text("answered in")
 
 
-def test_a_busy_server_is_asked_again_when_it_said(visitor: Page) -> None:
+def test_a_busy_server_is_asked_again_when_it_said(visitor: Page, published: Published) -> None:
     """A 429 is shown, and the question repeated by itself after the time the server named."""
     refusals = iter([True, False])
 
@@ -40,22 +42,22 @@ def test_a_busy_server_is_asked_again_when_it_said(visitor: Page) -> None:
             route.continue_()
 
     visitor.route("**/api/predict/**", refuse_once)
-    visitor.goto("/models/penguins")
+    visitor.goto(f"/models/{published.penguins}")
     prediction = visitor.get_by_role("region", name="Prediction")
     expect(prediction).to_contain_text("Too many predictions")
     expect(prediction).to_contain_text("answered in")
 
 
-def test_a_promotion_meanwhile_is_said(visitor: Page) -> None:
+def test_a_promotion_meanwhile_is_said(visitor: Page, published: Published) -> None:
     """When another version answers than the one the page describes, the page says so."""
 
     def promote(route: Route) -> None:
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), "version": 2})
 
-    visitor.goto("/models/penguins")
+    visitor.goto(f"/models/{published.penguins}")
     expect(visitor.get_by_role("region", name="Prediction")).to_contain_text("version 1")
-    visitor.route("**/api/predict/penguins", promote)
+    visitor.route(f"**/api/predict/{published.penguins}", promote)
     visitor.get_by_label("bill_length_mm", exact=True).fill("41")
     expect(visitor.get_by_role("status").filter(has_text="Version 2 has been promoted")).to_be_visible()
 
@@ -71,4 +73,4 @@ def test_unknown_addresses_lead_back(visitor: Page) -> None:
     visitor.goto("/models/never-trained")
     expect(visitor.get_by_role("heading", level=1)).to_have_text("No such model.")
     visitor.get_by_role("link", name="See the published models").click()
-    expect(visitor.get_by_role("article").filter(has_text="Palmer penguins")).to_be_visible()
+    expect(visitor.get_by_role("article").filter(has_text="Birds by their bills")).to_be_visible()
