@@ -238,7 +238,9 @@ def test_phone_shows_the_answer_while_the_form_is_used(browser: Browser, base_ur
     """At phone size nothing is cut off, and the answer stays in sight below the form."""
     context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True, base_url=base_url)
     page = context.new_page()
-    for path in ("/", f"/models/{published.penguins}", f"/models/{published.cars}#api", "/nope"):
+    tabs = [f"/models/{published.penguins}#{tab}" for tab in ("card", "parity", "batch", "versions", "api")]
+    for path in ("/", *tabs, f"/models/{published.cars}", "/nope"):
+        page.goto("about:blank")
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.wait_for_load_state("networkidle")
