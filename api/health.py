@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 from typing import Literal
 
 import orjson
@@ -68,6 +67,8 @@ class Readiness(BaseModel):
 @router.get("/api/health")
 async def get_health() -> Health:
     """Say that this process is alive, and what it is made of. Asks nobody else."""
+    from importlib.metadata import version
+
     return Health(
         status="pass",
         version=VERSION,

@@ -186,7 +186,7 @@ def _measure_cold(sample: Sample, environ: dict[str, str], folder: Path) -> Iter
 
 
 def _import_seconds(module: str) -> float:
-    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    code = f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
     taken = [
         float(
             subprocess.run(
