@@ -40,9 +40,9 @@ Write = Callable[[Sequence[bytes]], Awaitable[object]]
 class _Batch:
     """Records that become durable together."""
 
-    durable: asyncio.Future[bool]
-    """Done when it is; true if that is in the database."""
     records: list[bytes] = field(default_factory=list)
+    waiting: list[asyncio.Future[bool]] = field(default_factory=list)
+    """One for each record, so that a request which is cancelled takes no other along; true: it is in the database."""
     size: int = 0
 
     @property
@@ -68,17 +68,18 @@ class GroupCommit:
     async def add(self, record: bytes) -> None:
         """Write a record; returns when it is in the database or on disk."""
         if not self._queue or self._queue[-1].is_full:
-            self._queue.append(_Batch(asyncio.get_running_loop().create_future()))
+            self._queue.append(_Batch())
         batch = self._queue[-1]
+        durable = asyncio.get_running_loop().create_future()
         batch.records.append(record)
+        batch.waiting.append(durable)
         batch.size += len(record)
         self._pending += len(record)
         if self._pending > PENDING_BYTES:
             self._relieve()
         elif self._writing is None or self._writing.done():
             self._writing = _start(self._write_all())
-        is_in_database = await asyncio.shield(batch.durable)
-        if is_in_database and self._replaying and not self._replaying.done():
+        if await durable and self._replaying and not self._replaying.done():
             await asyncio.wait({self._replaying}, timeout=AFTERCARE_SECONDS)
 
     async def _write_all(self) -> None:
@@ -139,7 +140,9 @@ class GroupCommit:
 
     def _settle(self, batch: _Batch, *, is_in_database: bool) -> None:
         self._pending -= batch.size
-        batch.durable.set_result(is_in_database)
+        for durable in batch.waiting:
+            if not durable.done():
+                durable.set_result(is_in_database)
 
     def _look_after_spill(self) -> None:
         """Start to write what is on disk: this process's own, and once what dead ones have left."""
