@@ -17,7 +17,7 @@ MAX_MEMBERS = 3
 
 _MAX_LISTED = 30
 _PICKS = 10  # weights are tenths
-_MIN_GAIN = 0.02  # of the loss: a blend must earn the time and the size of its members
+_MIN_GAIN = 0.03  # of the loss: a blend must earn the time and the size of its members
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Choice:
 
 
 def choose(found: Found, answers: NDArray[np.generic], *, classification: bool) -> Choice:
-    """Choose the best trial, or a blend of the recipes' best if it beats that clearly and on most folds."""
+    """Choose the best trial, or a blend of the recipes' best if it beats the best trial clearly."""
     judge = _Judge(found.folds, answers, classification=classification)
     single = alone(found)
     picks = _picks(_firsts(found), judge)
@@ -73,8 +73,8 @@ def choose(found: Found, answers: NDArray[np.generic], *, classification: bool) 
     members = [(weights[id(trial)], trial) for trial in _firsts(found) if id(trial) in weights]
     outputs = sum((weight * judge.outputs(trial) for weight, trial in members), np.zeros(()))
     blend = Choice(members, judge.losses(np.asarray(outputs)), np.asarray(outputs))
-    wins = sum(new < old for new, old in zip(blend.losses, single.losses, strict=True))
-    earned = blend.loss < found.best.loss * (1 - _MIN_GAIN) and wins * 2 > len(single.losses)
+    gain, error = _gain(found.best.losses, blend.losses)
+    earned = gain > max(_MIN_GAIN * found.best.loss, error)
     return blend if len(members) > 1 and earned else single
 
 
@@ -82,12 +82,17 @@ def alone(found: Found) -> Choice:
     """Choose one trial: the best, or the best linear one if the difference is within one standard error of the folds."""
     best = found.best
     for trial in _firsts(found) if best.recipe != BASELINE else []:
-        differences = np.subtract(trial.losses, best.losses)
-        error = differences.std(ddof=1) / np.sqrt(len(differences))
-        if trial.recipe == "linear" and differences.mean() <= error:
+        gain, error = _gain(trial.losses, best.losses)
+        if trial.recipe == "linear" and gain <= error:
             best = trial
     assert best.outputs is not None, "only complete trials are chosen from"
     return Choice([(1.0, best)], best.losses, best.outputs)
+
+
+def _gain(losses: list[float], better: list[float]) -> tuple[float, float]:
+    """Give by how much the second losses are smaller on the same folds, and that mean's standard error."""
+    differences = np.subtract(losses, better)
+    return float(differences.mean()), float(differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
 def leaderboard(found: Found, choice: Choice, chosen: Candidate, *, classification: bool) -> list[Candidate]:

@@ -180,7 +180,7 @@ def test_what_fails_the_gate_gives_way_to_what_passes(monkeypatch):
         return honest(blend, *rest)
 
     monkeypatch.setattr(trainer_module, "certify", picky)
-    monkeypatch.setattr("models.training.choice._MIN_GAIN", -1.0)
+    monkeypatch.setattr("models.training.choice._MIN_GAIN", 0.0)
 
     card = train(made, options(time_budget_seconds=2)).card
 
