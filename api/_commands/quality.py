@@ -2,15 +2,18 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from api._commands import browser
 from api._commands.errors import CliError
 from api._stack import tools
+from api._stack.interrupts import interruptible
 from api._stack.settings import REPOSITORY
 
 EXIT_INTERRUPTED = 130
@@ -40,6 +43,8 @@ def test() -> int:
     if checked.exit_code == EXIT_INTERRUPTED:
         return EXIT_INTERRUPTED
     tested = _run("test", at_once=1)  # one after the other: some tests measure time
+    if tested.exit_code == EXIT_INTERRUPTED:
+        return EXIT_INTERRUPTED
     counts, words = tested.counts, {True: "pass", False: "fail"}
     print(f"\nThe checks {words[checked.exit_code == 0]}, the tests {words[tested.exit_code == 0]}", end="")
     print(f" ({time.monotonic() - started:.0f} s).")
@@ -89,15 +94,27 @@ def _run(target: str, *, at_once: int) -> Outcome:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        start_new_session=True,
     )
     assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            outcome.read(line)
-        outcome.exit_code = process.wait()
-    except KeyboardInterrupt:
-        outcome.exit_code = EXIT_INTERRUPTED  # the tests got the same Ctrl-C and are ending their servers
-        process.wait(CLOSING_SECONDS)
+    with interruptible():
+        try:
+            for line in process.stdout:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+                outcome.read(line)
+            outcome.exit_code = process.wait()
+        except KeyboardInterrupt:
+            outcome.exit_code = EXIT_INTERRUPTED
+            _end(process)
     return outcome
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Pass a Ctrl-C on, once, so that tests can end their servers; those that take too long are made to."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=CLOSING_SECONDS)
+            return
