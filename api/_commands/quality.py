@@ -9,6 +9,9 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from api._commands import browser
 from api._commands.errors import CliError
@@ -18,6 +21,8 @@ from api._stack.settings import REPOSITORY
 
 EXIT_INTERRUPTED = 130
 CLOSING_SECONDS = 60.0
+
+Pytest = Annotated[list[str] | None, typer.Argument(metavar="[-- PYTEST...]", help="What pytest is to run.")]
 
 _PYTEST = re.compile(r"^=+ .*\b(?:passed|failed|error|skipped)\b.* in [\d.:]+.*=+$|^\d+ (?:passed|failed).* in [\d.]+s")
 _VITEST = re.compile(r"^\s*Tests\s+\S")
@@ -35,10 +40,15 @@ def build() -> int:
     return _run("build", at_once=2).exit_code
 
 
-def test() -> int:
-    """Run every check and every test: the real servers, a real browser, the rehearsed deployment."""
+def test(arguments: Pytest = None) -> int:
+    """Run every check and every test: the real servers, a real browser, the rehearsed deployment.
+
+    What follows `--` is given to pytest instead: `./rowcast test -- tests/models -k coercion` runs a part.
+    """
     started = time.monotonic()
     os.environ["ROWCAST_CHROMIUM"] = str(browser.require())
+    if arguments:
+        return _follow([sys.executable, "-m", "pytest", *arguments]).exit_code
     checked = _run("check", at_once=2)
     if checked.exit_code == EXIT_INTERRUPTED:
         return EXIT_INTERRUPTED
@@ -72,11 +82,13 @@ class Outcome:
 
 def _run(target: str, *, at_once: int) -> Outcome:
     """Run one target of every project, so many at once; what they say is passed through as it comes."""
-    outcome, node = Outcome(), tools.node()
-    script = tools.npm_command("nx")
-    command = [str(node), str(script), "run-many", "--target", target, f"--parallel={at_once}", "--nxBail=false"]
-    command += ["--output-style", "stream-without-prefixes"]
-    folders = [node.parent, Path(sys.executable).parent, Path(sys.base_prefix) / "bin"]
+    command = [str(tools.node()), str(tools.npm_command("nx")), "run-many", "--target", target, "--nxBail=false"]
+    return _follow([*command, f"--parallel={at_once}", "--output-style", "stream-without-prefixes"])
+
+
+def _follow(command: list[str]) -> Outcome:
+    outcome = Outcome()
+    folders = [tools.node().parent, Path(sys.executable).parent, Path(sys.base_prefix) / "bin"]
     environ = {
         **os.environ,
         "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
