@@ -76,8 +76,9 @@ COMMANDS: dict[str, Entry | Group] = {
         _ACCESS,
     ),
     "check": Entry("api._commands.quality:check", "Format, lint and types of everything.", _WORK),
-    "test": Entry("api._commands.quality:test", "Every check and test.", _WORK),
+    "test": Entry("api._commands.quality:run_tests", "Every check and test.", _WORK),
     "build": Entry("api._commands.quality:build", "Build the site.", _WORK),
+    "bench": Entry("api._commands.bench.command:bench", "Measure what a prediction costs.", _WORK),
 }
 PROGRAM = Group(
     COMMANDS,

@@ -22,7 +22,7 @@ from api._stack.settings import REPOSITORY
 EXIT_INTERRUPTED = 130
 CLOSING_SECONDS = 60.0
 
-Pytest = Annotated[list[str] | None, typer.Argument(metavar="[-- PYTEST...]", help="What pytest is to run.")]
+Pytest = Annotated[list[str] | None, typer.Argument(metavar="-- PYTEST", help="What pytest is to run.")]
 
 _PYTEST = re.compile(r"^=+ .*\b(?:passed|failed|error|skipped)\b.* in [\d.:]+.*=+$|^\d+ (?:passed|failed).* in [\d.]+s")
 _VITEST = re.compile(r"^\s*Tests\s+\S")
@@ -40,7 +40,7 @@ def build() -> int:
     return _run("build", at_once=2).exit_code
 
 
-def test(arguments: Pytest = None) -> int:
+def run_tests(arguments: Pytest = None) -> int:
     """Run every check and every test: the real servers, a real browser, the rehearsed deployment.
 
     What follows `--` is given to pytest instead: `./rowcast test -- tests/models -k coercion` runs a part.
