@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api._lib.app import MAX_BODY_BYTES
+from api._lib.app import MAX_BODY_BYTES, restore_path
+from api._lib.settings import settings
 from tests.api.conftest import OwnSite
 from tests.conftest import User
 
@@ -151,3 +152,28 @@ def test_too_large_body_says_the_way(own_site: OwnSite, public_model: str):
 
     assert answer.status_code == 413
     assert "/api/datasets" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "is_on_vercel", "seen_path", "seen_query"),
+    [
+        ("/api/predict", "__path=/api/predict/penguins%401&x=1", True, "/api/predict/penguins@1", "x=1"),
+        ("/api/inference", "__path=/v2/models/penguins/infer", True, "/v2/models/penguins/infer", ""),
+        ("/api/predict/penguins", "x=1&__path=/api/predict/penguins", True, "/api/predict/penguins", "x=1"),
+        ("/api/predict", "__path=/api/predict/penguins", False, "/api/predict", ""),
+        ("/api/models/x/card", "__path=/api/keys", True, "/api/models/x/card", ""),
+    ],
+)
+def test_rewritten_request_gets_its_path_back(
+    monkeypatch: pytest.MonkeyPatch, path, query, is_on_vercel, seen_path, seen_query
+):
+    """Whether the platform hands over the caller's path or the function's, the routes see the caller's."""
+    if is_on_vercel:
+        monkeypatch.setenv("VERCEL", "1")
+    settings.cache_clear()
+    scope = {"path": path, "query_string": query.encode()}
+
+    restore_path(scope)
+
+    settings.cache_clear()
+    assert (scope["path"], scope["query_string"].decode()) == (seen_path, seen_query)

@@ -129,13 +129,15 @@ def test_many_callers_share_few_writes(api: httpx.Client, logged: Log, public_mo
 
 
 def test_inputs_are_not_kept_where_the_owner_wants_none(
-    api: httpx.Client, logged: Log, publisher: Publisher, analyst: User, stack: RunningStack, unique: str
+    api: httpx.Client, logged: Log, publisher: Publisher, analyst: User, unique: str
 ):
     """The owner opts out; outputs and times are logged, rows are not."""
     publisher.publish(unique, build(unique), owner=analyst)
-    with stack.client(user=analyst) as client:
-        client.patch("/rest/v1/models", params={"slug": f"eq.{unique}"}, json={"keep_inputs": False}).raise_for_status()
+    assert api.get(f"/api/models/{unique}").json()["keep_inputs"] is True
 
+    changed = api.patch(f"/api/models/{unique}", json={"keep_inputs": False}, headers=analyst.headers)
+
+    assert changed.json()["keep_inputs"] is False
     row = logged.find(api.post(f"/api/predict/{unique}", json=ROW).json()["id"])
 
     assert (row["rows"], len(row["outputs"])) == (None, 1)
