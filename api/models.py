@@ -47,6 +47,10 @@ class ModelChanges(_Sent):
     visibility: Literal["private", "public"] | None = Field(
         default=None, description="public: anybody may read about the model and predict with it"
     )
+    keep_inputs: bool | None = Field(
+        default=None,
+        description="false: the rows that people send are not kept with their predictions any more; those kept stay",
+    )
 
 
 class PromotionOrder(_Sent):
@@ -101,10 +105,10 @@ async def get_model(slug: Slug, caller: AnyCaller) -> Model:
 
 @router.patch("/api/models/{slug}", responses=problems(400, 401, 403, 404, 422, 503), openapi_extra=SOMEBODY)
 async def update_model(slug: Slug, changes: ModelChanges, caller: Trainer) -> Model:
-    """Change a model's title, description or visibility. Its owner and admins may."""
+    """Change a model's title, description or visibility, or whether inputs are kept. Its owner and admins may."""
     wanted = {key: value for key, value in changes.model_dump().items() if value is not None}
     if not wanted:
-        raise RequestInvalid("Name at least one of title, description and visibility")
+        raise RequestInvalid("Name at least one of title, description, visibility and keep_inputs")
     if not await store.update_model(slug, wanted, caller.rights):
         await store.find_model(slug, caller.rights)  # not there at all, or only not theirs?
         raise NotAllowed(f"Only the owner of {slug!r} or an admin may change it")

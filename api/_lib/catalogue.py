@@ -51,6 +51,7 @@ class Model(BaseModel):
     task: Task
     target: str = Field(description="The column that is predicted", examples=["species"])
     visibility: Literal["private", "public"]
+    keep_inputs: bool = Field(description="Whether the rows that people send are kept with their predictions")
     champion: Version | None = Field(description="The version that answers when none is named")
     aliases: list[Alias]
     created_at: Time
@@ -163,6 +164,7 @@ def _bundled_model(slug: str) -> Model:
         task=card.task,
         target=card.target,
         visibility="public",
+        keep_inputs=True,
         champion=_version_of(card),
         aliases=[Alias(name=CHAMPION, number=None, updated_at=card.trained_at)],
         created_at=card.trained_at,

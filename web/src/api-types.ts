@@ -333,6 +333,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             description: string;
+            keep_inputs: boolean;
             slug: string;
             target: string;
             /** @enum {string} */
@@ -345,6 +346,7 @@ export interface components {
         };
         ModelChanges: {
             description?: string | null;
+            keep_inputs?: boolean | null;
             title?: string | null;
             visibility?: ("private" | "public") | null;
         };

@@ -11,7 +11,10 @@ Row = dict[str, Any]
 LOOK_UP_DEADLINE_SECONDS = 1.5
 """On the path of a prediction: what is known already is better than waiting longer."""
 
-_FACE = "id,slug,title,description,task,target,visibility,created_at,updated_at,aliases(name,updated_at,versions(id,number))"
+_FACE = (
+    "id,slug,title,description,task,target,visibility,keep_inputs,created_at,updated_at,"
+    "aliases(name,updated_at,versions(id,number))"
+)
 _SCORES = (
     "id,number,digest,size_bytes,created_at,"
     "metrics:card->evaluation->metrics,baseline:card->evaluation->baseline,classes:card->classes,rows:card->dataset->rows"
