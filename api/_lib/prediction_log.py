@@ -62,14 +62,10 @@ async def record(
     if not settings().supabase_secret_key:
         return
     facts = {
+        **_names(found, caller),
         "id": prediction_id,
-        "version_id": found.version.id or None,
-        "model": found.slug,
-        "digest": found.version.digest,
         "at": datetime.now(UTC),
         "source": source,
-        "caller_kind": caller.kind,
-        "caller_id": caller.user_id or None,
         "status": status,
         "row_count": row_count,
         "cache": cache,
@@ -86,6 +82,17 @@ async def record(
         await _writer().add(content)
     except Exception as error:  # noqa: BLE001  the answer is out: whatever this is, the caller has what they came for
         log.exception("prediction not logged", error)
+
+
+def _names(found: Found, caller: Caller) -> dict[str, str | None]:
+    """Name who asked what; a bundled version that nobody could look up is known by its file."""
+    return {
+        "version_id": found.version.id or None,
+        "model": found.slug,
+        "digest": found.version.digest,
+        "caller_kind": caller.kind,
+        "caller_id": caller.user_id or None,
+    }
 
 
 def is_behind() -> bool:
