@@ -1,14 +1,16 @@
-"""Measured durations, smoothed: what something costs at present."""
+"""Measured durations, smoothed: what something costs when nothing interrupts it."""
 
 import time
 from collections.abc import Callable
 
-_WEIGHT = 0.2
+_UP, _DOWN = 0.05, 0.3
+"""A longer measurement may be an interruption, a shorter one cannot be: the average leans to the short side."""
+
 FORGET_SECONDS = 60.0
 
 
 class Average:
-    """A moving average in seconds. After a minute without a measurement the first guess holds again."""
+    """A moving average in seconds, of the shorter ones. After a minute without a measurement the first guess holds again."""
 
     __slots__ = ("_clock", "_guess", "_measured_at", "_value")
 
@@ -21,7 +23,8 @@ class Average:
     def add(self, seconds: float) -> None:
         """Take a measurement in."""
         fresh = self._measured_at is None or self._clock() - self._measured_at > FORGET_SECONDS
-        self._value = seconds if fresh else self._value + _WEIGHT * (seconds - self._value)
+        weight = 1.0 if fresh else _UP if seconds > self._value else _DOWN
+        self._value += weight * (seconds - self._value)
         self._measured_at = self._clock()
 
     @property

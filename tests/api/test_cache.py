@@ -217,15 +217,16 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_average_follows_and_forgets():
-    """A measurement counts for a minute; then the first guess holds again."""
+    """A measurement counts for a minute, a short one more than a long one; then the first guess holds again."""
     now = [0.0]
     average = Average(guess=1.0, clock=lambda: now[0])
     assert average.value == 1.0
     average.add(3.0)
-    average.add(3.0)
     assert average.value == 3.0
-    average.add(13.0)
-    assert average.value == 5.0
+    average.add(23.0)
+    assert average.value == pytest.approx(4.0)
+    average.add(2.0)
+    assert average.value == pytest.approx(3.4)
     now[0] = 61
     assert average.value == 1.0
 
