@@ -7,16 +7,24 @@ from models.training import Trained, TrainOptions, train
 from tests.models.tables import mixed, table
 
 
-@cache
-def trained(task: str = "multiclass", rows: int = 600) -> Trained:
+def trained(task: str = "multiclass") -> Trained:
     """Train on the mixed table."""
-    return train(table(mixed(rows, task=task)), TrainOptions(target="y", name=f"mixed-{task}", time_budget_seconds=1))
+    return _trained(task)
 
 
-@cache
 def opened(task: str = "multiclass") -> OnnxModel:
     """Open what was trained."""
-    made = trained(task)
+    return _opened(task)
+
+
+@cache
+def _trained(task: str) -> Trained:
+    return train(table(mixed(600, task=task)), TrainOptions(target="y", name=f"mixed-{task}", time_budget_seconds=1))
+
+
+@cache
+def _opened(task: str) -> OnnxModel:
+    made = _trained(task)
     return OnnxModel.open(made.model, made.card)
 
 
