@@ -29,6 +29,7 @@ sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]  # None is
 MAX_BODY_BYTES = 4_500_000
 """What the platform lets into a function; the same everywhere, so that nothing works locally and fails when deployed."""
 
+DRAINED_BYTES = 32_000_000
 _CLIENT_LEFT = 499
 _REQUEST_ID = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -140,7 +141,7 @@ class _Exchange:
         receive = self.receive
         length = headers.get(b"content-length")
         if length is not None:
-            _check_size(int(length) if length.isdigit() else 0)
+            await self._bound(int(length) if length.isdigit() else 0)
         elif b"transfer-encoding" in headers:
             receive = self._receive
         await self.app(scope, receive, self._send)
@@ -149,10 +150,27 @@ class _Exchange:
         if not self.status:
             await problems.problem_response(error)(self.scope, self.receive, self._send)
 
+    async def _bound(self, size: int) -> None:
+        """Refuse a body above the bound, once it has passed by.
+
+        A client that is still sending when the connection ends never sees the answer.
+        """
+        if size <= MAX_BODY_BYTES:
+            return
+        passed, is_more = 0, True
+        while is_more and passed < DRAINED_BYTES:
+            message = await self.receive()
+            passed += len(message.get("body", b""))
+            is_more = message.get("more_body", False)
+        raise BodyTooLarge(
+            f"The body is above {MAX_BODY_BYTES / 1e6:.1f} MB. Send fewer rows at a time, "
+            "or upload the file with POST /api/datasets, which has no such limit"
+        )
+
     async def _receive(self) -> Message:
         message = await self.receive()
         self.received += len(message.get("body", b""))
-        _check_size(self.received)
+        await self._bound(self.received)
         return message
 
     async def _send(self, message: Message) -> None:
@@ -196,14 +214,6 @@ def restore_path(scope: Scope) -> None:
     function = scope["path"].rstrip("/")
     if settings().is_on_vercel and function.startswith("/api/") and function.count("/") == 2:  # noqa: PLR2004
         scope["path"] = "/" + given.lstrip("/")
-
-
-def _check_size(received: int) -> None:
-    if received > MAX_BODY_BYTES:
-        raise BodyTooLarge(
-            f"The body is above {MAX_BODY_BYTES / 1e6:.1f} MB. Send fewer rows at a time, "
-            "or upload the file with POST /api/datasets, which has no such limit"
-        )
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:
