@@ -141,7 +141,7 @@ class _Exchange:
         receive = self.receive
         length = headers.get(b"content-length")
         if length is not None:
-            await self._bound(int(length) if length.isdigit() else 0)
+            await self._bound(int(length) if length.isdigit() else 0, is_more=True)
         elif b"transfer-encoding" in headers:
             receive = self._receive
         await self.app(scope, receive, self._send)
@@ -150,14 +150,14 @@ class _Exchange:
         if not self.status:
             await problems.problem_response(error)(self.scope, self.receive, self._send)
 
-    async def _bound(self, size: int) -> None:
+    async def _bound(self, size: int, *, is_more: bool) -> None:
         """Refuse a body above the bound, once it has passed by.
 
         A client that is still sending when the connection ends never sees the answer.
         """
         if size <= MAX_BODY_BYTES:
             return
-        passed, is_more = 0, True
+        passed = 0
         while is_more and passed < DRAINED_BYTES:
             message = await self.receive()
             passed += len(message.get("body", b""))
@@ -170,7 +170,7 @@ class _Exchange:
     async def _receive(self) -> Message:
         message = await self.receive()
         self.received += len(message.get("body", b""))
-        await self._bound(self.received)
+        await self._bound(self.received, is_more=message.get("more_body", False))
         return message
 
     async def _send(self, message: Message) -> None:
