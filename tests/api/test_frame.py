@@ -20,7 +20,8 @@ def _log_line(site: OwnSite, request_id: str) -> dict:
     """Find the line of a request: it is written after the answer has gone out."""
     ends_at = time.monotonic() + 5
     while time.monotonic() < ends_at:
-        lines = [json.loads(line) for line in site.log.read_text().splitlines() if line.startswith("{")]
+        written = site.log.read_text().rpartition("\n")[0]  # the last line may be half written
+        lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
         for line in lines:
             if line.get("request_id") == request_id and line["event"] == "request":
                 return line
