@@ -26,7 +26,7 @@ TOOLS = LOCAL / "tools"
 VENV = ROOT / ".venv"
 NODE_MODULES = ROOT / "node_modules"
 LOG = LOCAL / "logs" / "install.log"
-GROUPS = {"run": "main,train,dashboard,stack", "full": "main,train,dashboard,stack,dev"}
+GROUPS = {"run": "main,train,dashboard,stack", "full": "main,train,dashboard,stack,lambda,dev"}
 NEEDED_GB = 3.5
 """A full install measured 1.3 GB of Python packages and 0.7 GB of npm packages; the rest is for the caches of both."""
 
