@@ -11,8 +11,10 @@ import psycopg
 import pytest
 from uuid_utils import uuid7
 
-ROLES = {"anon": "anon", "viewer": "authenticated", "stranger": "authenticated", "owner": "authenticated"}
-ROLES |= {"admin": "authenticated", "service": "service_role"}
+PEOPLE = {"viewer": "viewer", "reader": "viewer", "editor": "analyst", "stranger": "analyst"}
+PEOPLE |= {"owner": "analyst", "admin": "admin"}
+"""Their roles. The owner's models are shared with `reader` as a viewer and with `editor` as an editor."""
+ROLES = {"anon": "anon", **dict.fromkeys(PEOPLE, "authenticated"), "service": "service_role"}
 
 
 class World:
@@ -22,9 +24,10 @@ class World:
         self.connection = connection
         # Models that other tests have left take no name away here; it is all rolled back.
         connection.execute("update public.models set slug = 'other-' || id")
-        self.people = {name: self.add_person(name) for name in ("viewer", "stranger", "owner", "admin")}
-        for name, role in {"stranger": "analyst", "owner": "analyst", "admin": "admin"}.items():
-            self.value("insert into private.user_roles values (%s, %s) returning role", self.people[name], role)
+        self.people = {name: self.add_person(name) for name in PEOPLE}
+        for name, role in PEOPLE.items():
+            if role != "viewer":
+                self.value("insert into private.user_roles values (%s, %s) returning role", self.people[name], role)
 
     def value(self, statement: str, *parameters: Any) -> Any:
         """Execute and return the first column of the first row."""
@@ -101,6 +104,10 @@ class World:
         """Train one version of a model, from its dataset on."""
         return self.finish(self.add_run(slug, self.add_dataset(owner), visibility=visibility))
 
+    def share(self, slug: str, name: str, role: str) -> None:
+        """Share a model with somebody, as its owner or the house would."""
+        self.value("select user_id from public.set_member(%s, %s, %s)", slug, f"{name}@x.test", role)
+
     def add_batch(self, dataset: UUID, version: UUID, **columns: Any) -> UUID:
         """Queue a batch by a plain SQL insert."""
         named = {"dataset_id": dataset, "version_id": version, **columns}
@@ -150,9 +157,12 @@ def world(database: psycopg.Connection[Any]) -> World:
 
 @pytest.fixture
 def things(world: World) -> Things:
-    """Give the owner a private model `secret`, a public model `shown`, and what they came from."""
+    """Give the owner a private model `secret`, a public model `shown`, both shared, and what they came from."""
     dataset = world.add_dataset()
     run = world.add_run("secret", dataset)
     versions = world.finish(run), world.add_version("shown", visibility="public")
     world.write_log(*(world.log(version) for version in versions))
+    for slug in ("secret", "shown"):
+        world.share(slug, "reader", "viewer")
+        world.share(slug, "editor", "editor")
     return Things(dataset, run, world.add_key(), versions[0], world.add_batch(dataset, versions[0]))

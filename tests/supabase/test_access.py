@@ -6,65 +6,77 @@ import psycopg
 import pytest
 
 # What happens when somebody does this to a thing of the owner's (the private one, unless the row says "shown"):
-# denied: no right at all (42501) · none: allowed, but there is nothing to see or change · done: it works.
+# denied: no right at all (42501) · none: allowed, but there is nothing to see or change · missing: told that there is
+# no such thing (404) · done: it works. The models are shared with reader (a viewer of them) and editor.
 MATRIX = """
-what                      anon    viewer  stranger  owner   admin   service
-select datasets           denied  none    none      done    done    done
-insert datasets           denied  denied  denied    done    denied  done
-update datasets           denied  none    none      done    none    done
-delete datasets           denied  none    none      done    done    done
-select models             none    none    none      done    done    done
-select models-shown       done    done    done      done    done    done
-select models-owner       denied  none    none      done    done    done
-insert models             denied  denied  denied    denied  denied  denied
-update models             denied  none    none      done    done    done
-update models-shown       denied  none    none      done    done    done
-update models-inputs      denied  none    none      done    done    done
-update models-slug        denied  denied  denied    denied  denied  denied
-delete models             denied  denied  denied    denied  denied  denied
-select versions           none    none    none      done    done    done
-select versions-shown     done    done    done      done    done    done
-insert versions           denied  denied  denied    denied  denied  denied
-update versions           denied  denied  denied    denied  denied  denied
-delete versions           denied  denied  denied    denied  denied  denied
-select aliases            none    none    none      done    done    done
-select aliases-shown      done    done    done      done    done    done
-insert aliases            denied  denied  denied    denied  denied  denied
-update aliases            denied  denied  denied    denied  denied  denied
-delete aliases            denied  denied  denied    denied  denied  denied
-select promotions         denied  none    none      done    done    done
-select promotions-shown   denied  none    none      done    done    done
-insert promotions         denied  denied  denied    denied  denied  denied
-update promotions         denied  denied  denied    denied  denied  denied
-delete promotions         denied  denied  denied    denied  denied  denied
-select runs               denied  none    none      done    done    done
-insert runs               denied  denied  denied    done    denied  done
-update runs               denied  denied  denied    denied  denied  denied
-delete runs               denied  denied  denied    denied  denied  denied
-select run_events         denied  none    none      done    done    done
-insert run_events         denied  denied  denied    denied  denied  denied
-update run_events         denied  denied  denied    denied  denied  denied
-delete run_events         denied  denied  denied    denied  denied  denied
-select batches            denied  none    none      done    done    done
-insert batches            denied  denied  denied    done    denied  done
-update batches            denied  denied  denied    denied  denied  denied
-delete batches            denied  denied  denied    denied  denied  denied
-select predictions        denied  none    none      done    done    done
-select predictions-shown  denied  none    none      done    done    done
-insert predictions        denied  denied  denied    denied  denied  denied
-update predictions        denied  denied  denied    denied  denied  denied
-delete predictions        denied  denied  denied    denied  denied  denied
-log predictions           denied  denied  denied    denied  denied  done
-select api_keys           denied  none    none      done    done    done
-select api_keys-hash      denied  denied  denied    denied  denied  done
-insert api_keys           denied  denied  denied    done    denied  done
-update api_keys           denied  none    none      done    done    done
-delete api_keys           denied  denied  denied    denied  denied  denied
-select user_roles         denied  denied  denied    denied  denied  denied
-update user_roles         denied  denied  denied    denied  denied  denied
-select settings           denied  denied  denied    denied  denied  denied
-select jobs               denied  denied  denied    denied  denied  denied
-insert jobs               denied  denied  denied    denied  denied  denied
+what                      anon     viewer   reader   editor   stranger owner    admin    service
+select datasets           denied   none     none     none     none     done     done     done
+insert datasets           denied   denied   denied   denied   denied   done     denied   done
+update datasets           denied   none     none     none     none     done     none     done
+delete datasets           denied   none     none     none     none     done     done     done
+select models             none     none     done     done     none     done     done     done
+select models-shown       done     done     done     done     done     done     done     done
+select models-owner       denied   none     done     done     none     done     done     done
+insert models             denied   denied   denied   denied   denied   denied   denied   denied
+update models             denied   none     none     done     none     done     done     done
+update models-shown       denied   none     none     done     none     done     done     done
+update models-inputs      denied   none     none     denied   none     done     done     done
+update models-visibility  denied   none     none     denied   none     done     done     done
+update models-slug        denied   denied   denied   denied   denied   denied   denied   denied
+delete models             denied   denied   denied   denied   denied   denied   denied   denied
+select versions           none     none     done     done     none     done     done     done
+select versions-shown     done     done     done     done     done     done     done     done
+insert versions           denied   denied   denied   denied   denied   denied   denied   denied
+update versions           denied   denied   denied   denied   denied   denied   denied   denied
+delete versions           denied   denied   denied   denied   denied   denied   denied   denied
+select aliases            none     none     done     done     none     done     done     done
+select aliases-shown      done     done     done     done     done     done     done     done
+insert aliases            denied   denied   denied   denied   denied   denied   denied   denied
+update aliases            denied   denied   denied   denied   denied   denied   denied   denied
+delete aliases            denied   denied   denied   denied   denied   denied   denied   denied
+select promotions         denied   none     done     done     none     done     done     done
+select promotions-shown   denied   none     done     done     none     done     done     done
+insert promotions         denied   denied   denied   denied   denied   denied   denied   denied
+update promotions         denied   denied   denied   denied   denied   denied   denied   denied
+delete promotions         denied   denied   denied   denied   denied   denied   denied   denied
+select runs               denied   none     done     done     none     done     done     done
+insert runs               denied   denied   denied   denied   denied   done     denied   done
+update runs               denied   denied   denied   denied   denied   denied   denied   denied
+delete runs               denied   denied   denied   denied   denied   denied   denied   denied
+select run_events         denied   none     done     done     none     done     done     done
+insert run_events         denied   denied   denied   denied   denied   denied   denied   denied
+update run_events         denied   denied   denied   denied   denied   denied   denied   denied
+delete run_events         denied   denied   denied   denied   denied   denied   denied   denied
+select batches            denied   none     none     none     none     done     done     done
+insert batches            denied   denied   denied   denied   denied   done     denied   done
+update batches            denied   denied   denied   denied   denied   denied   denied   denied
+delete batches            denied   denied   denied   denied   denied   denied   denied   denied
+select predictions        denied   none     done     done     none     done     done     done
+select predictions-shown  denied   none     done     done     none     done     done     done
+insert predictions        denied   denied   denied   denied   denied   denied   denied   denied
+update predictions        denied   denied   denied   denied   denied   denied   denied   denied
+delete predictions        denied   denied   denied   denied   denied   denied   denied   denied
+log predictions           denied   denied   denied   denied   denied   denied   denied   done
+select api_keys           denied   none     none     none     none     done     done     done
+select api_keys-hash      denied   denied   denied   denied   denied   denied   denied   done
+insert api_keys           denied   denied   denied   denied   denied   done     denied   done
+update api_keys           denied   none     none     none     none     done     done     done
+delete api_keys           denied   denied   denied   denied   denied   denied   denied   denied
+rotate api_keys           denied   missing  missing  missing  missing  done     missing  done
+select members            denied   none     done     done     none     done     done     done
+insert members            denied   denied   denied   denied   denied   denied   denied   denied
+update members            denied   denied   denied   denied   denied   denied   denied   denied
+delete members            denied   denied   denied   denied   denied   denied   denied   denied
+share members             denied   missing  denied   denied   missing  done     done     done
+select audit_log          denied   none     none     none     none     none     done     done
+insert audit_log          denied   denied   denied   denied   denied   denied   denied   denied
+update audit_log          denied   denied   denied   denied   denied   denied   denied   denied
+delete audit_log          denied   denied   denied   denied   denied   denied   denied   denied
+select user_roles         denied   denied   denied   denied   denied   denied   denied   denied
+update user_roles         denied   denied   denied   denied   denied   denied   denied   denied
+select settings           denied   denied   denied   denied   denied   denied   denied   denied
+select jobs               denied   denied   denied   denied   denied   denied   denied   denied
+insert jobs               denied   denied   denied   denied   denied   denied   denied   denied
 """
 
 OF_MODEL = "model_id = %(model)s"
@@ -77,6 +89,7 @@ STATEMENTS = {
     "select models-owner": "select owner_id from public.models where slug = %(slug)s",
     "insert models": "insert into public.models (slug, title, task, target) values ('new', 'N', 'binary', 't')",
     "update models": "update public.models set title = 'other' where slug = %(slug)s",
+    "update models-visibility": "update public.models set visibility = 'public' where slug = %(slug)s",
     "update models-inputs": "update public.models set keep_inputs = false where slug = %(slug)s",
     "update models-slug": "update public.models set slug = 'other' where slug = %(slug)s",
     "delete models": "delete from public.models where slug = %(slug)s",
@@ -117,6 +130,16 @@ STATEMENTS = {
     "values (%(owner)s, 'k', 'forged1', repeat('f', 64))",
     "update api_keys": "update public.api_keys set revoked_at = now() where id = %(key)s",
     "delete api_keys": "delete from public.api_keys where id = %(key)s",
+    "rotate api_keys": "select public.rotate_api_key(%(key)s, 'rotated1', repeat('e', 64), 1)",
+    "select members": "select user_id from public.members where model_id = %(model)s and role = 'viewer'",
+    "insert members": "insert into public.members (model_id, user_id, role) values (%(model)s, %(owner)s, 'editor')",
+    "update members": "update public.members set role = 'editor' where model_id = %(model)s",
+    "delete members": "delete from public.members where model_id = %(model)s",
+    "share members": "select public.set_member(%(slug)s, 'stranger@x.test', 'viewer')",
+    "select audit_log": "select id from public.audit_log where subject_id = %(slug)s",
+    "insert audit_log": "insert into public.audit_log (action, subject_type, subject_id) values ('a.b', 'c', 'd')",
+    "update audit_log": "update public.audit_log set data = '{}'",
+    "delete audit_log": "delete from public.audit_log",
     "select user_roles": "select role from private.user_roles",
     "update user_roles": "update private.user_roles set role = 'admin'",
     "select settings": "select value from private.settings",
@@ -124,7 +147,7 @@ STATEMENTS = {
     "insert jobs": "insert into procrastinate.procrastinate_jobs (task_name) values ('train')",
 }
 
-_HEAD, *_ROWS = [line.rsplit(maxsplit=6) for line in MATRIX.strip().splitlines()]
+_HEAD, *_ROWS = [line.rsplit(maxsplit=8) for line in MATRIX.strip().splitlines()]
 CASES = [(what, role, cell) for what, *cells in _ROWS for role, cell in zip(_HEAD[1:], cells, strict=True)]
 
 
@@ -160,6 +183,6 @@ def _attempt(world: Any, role: str, statement: str, values: dict[str, Any]) -> s
         try:
             with world.acting_as(role):
                 outcome = "done" if world.connection.execute(statement, values).rowcount else "none"
-        except psycopg.errors.InsufficientPrivilege:
-            outcome = "denied"
+        except psycopg.Error as refusal:
+            outcome = {"42501": "denied", "PT404": "missing"}[refusal.sqlstate or ""]
     return outcome

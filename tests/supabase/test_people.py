@@ -1,5 +1,6 @@
 """Roles, keys and uploads: what people may do about themselves and about others."""
 
+import json
 import re
 import time
 from pathlib import Path
@@ -90,16 +91,19 @@ def test_a_key_keeps_its_rights_and_stays_revoked(world: Any) -> None:
 
 
 def test_a_server_finds_a_key_with_its_owners_role(world: Any) -> None:
-    """One call answers who a key is, and notes that it was used."""
+    """One call answers who a key is, another one notes that it was used: once a minute at most."""
     key = world.add_key()
     digest = world.value("select hash from public.api_keys where id = %s", key)
 
     with world.acting_as("service"):
         found = world.row("select id, owner_role, scopes, revoked_at from public.find_api_key(%s)", digest)
         nothing = world.column("select id from public.find_api_key(%s)", "f" * 64)
+        ids = json.dumps({"ids": [str(key)]})
+        noted = [world.value("select public.note_keys_used(%s)", ids) for _ in range(2)]
 
     assert found == (key, "analyst", ["predict"], None)
     assert nothing == []
+    assert noted == [1, 0]
     assert world.value("select last_used_at from public.api_keys where id = %s", key) is not None
 
 

@@ -13,9 +13,13 @@ CLIENT_FUNCTIONS = {
         "cancel_batch",
         "cancel_run",
         "current_user_role",
+        "list_members",
         "list_users",
         "promote",
+        "remove_member",
         "rollback_alias",
+        "rotate_api_key",
+        "set_member",
         "set_user_role",
     },
 }
