@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple, Protocol
 
-from models.coercion import FLOAT32_MAX, NUMERIC_COERCIONS, coerce_category
+from models.coercion import FLOAT32_MAX, coerce_category, numeric_coercion
 from models.contract import Feature
 from models.errors import MAX_REPORTED, CoercionError, FieldError
 
@@ -18,7 +18,7 @@ class NumericCell:
 
     def __init__(self, feature: Feature) -> None:
         self.feature = feature
-        self.coerce = NUMERIC_COERCIONS[feature.kind]
+        self.coerce = numeric_coercion(feature.kind, feature.written)
         low = -FLOAT32_MAX if feature.minimum is None else feature.minimum
         high = FLOAT32_MAX if feature.maximum is None else feature.maximum
         # A caller who works in float32 and sends an end of the range is not outside it.

@@ -5,17 +5,26 @@
 | number | int, float, bool, numeric text ("12", " 12.0 ", "1e3", "007") | other text, infinity, beyond float32 |
 | integer | as number, if whole (12.0 is 12) | 12.5 |
 | boolean | true, false, 1, 0, "true", "false", "yes", "no", "1", "0" in any case | everything else |
+| date | "2024-05-31", "2024/5/31", with a time and an offset if need be; a number as days since 1970-01-01 | other text, years beyond 1 to 9999 |
 | category | text without its outer blanks ("007" stays), 12 and 12.0 as "12", true as "true" | lists, objects, infinity |
 
 None, NaN and the words in `MISSING_WORDS` mean missing for every kind: NaN in the numeric tensor, "" in the text tensor.
+Where the training data wrote numbers or dates in another way, the card says so (`Written`) and texts are read that way.
 Standard library only, so that anything may import it. A refused cell raises `CoercionError` with the reason.
 """
 
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal
 
+from models.dates import EARLIEST, LATEST, day_number
 from models.errors import CoercionError
+
+Written = Literal["decimal_comma", "thousands_comma", "day_first", "month_first"]
+"""Ways to write numbers and dates that can be told from a whole column only."""
 
 MISSING_WORDS = frozenset({"", "na", "n/a", "#na", "#n/a", "<na>", "nan", "-nan", "nat", "null", "none", "?"})
 """Texts that mean "no value", compared without outer blanks and in lower case, in training and in serving."""
@@ -26,6 +35,10 @@ FLOAT32_MAX = 3.4028234663852886e38
 _LONGEST_MISSING_WORD = max(map(len, MISSING_WORDS))
 _SHOWN_CHARACTERS = 40
 _WHOLE_AS_TEXT_LIMIT = 1e15  # beyond it a float no longer names one whole number
+_GROUPED = {
+    "decimal_comma": (re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?", re.ASCII), ".", ","),
+    "thousands_comma": (re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?", re.ASCII), ",", "."),
+}  # the pattern, the mark between thousands, the mark before decimals
 _BOOLEAN_WORDS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 
 
@@ -60,6 +73,31 @@ def coerce_boolean(value: object) -> float:
     raise CoercionError(f"expected true or false, got {_shown(value)}")
 
 
+def coerce_written_number(value: object, written: str) -> float:
+    """Read a number as its column writes it: 1.234,5 with `decimal_comma`, 1,234.5 with `thousands_comma`."""
+    if isinstance(value, str):
+        pattern, between, decimal = _GROUPED[written]
+        text = value.strip()
+        if pattern.fullmatch(text):
+            value = text.replace(between, "").replace(decimal, ".")
+    return coerce_number(value)
+
+
+def coerce_date(value: object, written: str | None = None) -> float:
+    """Read a date as days since 1970-01-01; NaN is missing."""
+    if isinstance(value, str):
+        if is_missing_text(value):
+            return math.nan
+        try:
+            return day_number(value, written)
+        except ValueError:
+            raise CoercionError(f"expected a date such as 2024-05-31, got {_shown(value)}") from None
+    number = math.nan if isinstance(value, bool) else _number(value, "a date such as 2024-05-31")
+    if isinstance(value, bool) or not (math.isnan(number) or EARLIEST <= number < LATEST + 1):
+        raise CoercionError(f"expected a date such as 2024-05-31 or the days since 1970-01-01, got {_shown(value)}")
+    return number
+
+
 def coerce_category(value: object) -> str:
     """Read a category as text; "" is missing."""
     if isinstance(value, str):
@@ -79,8 +117,18 @@ NUMERIC_COERCIONS: Mapping[str, Callable[[object], float]] = {
     "number": coerce_number,
     "integer": coerce_integer,
     "boolean": coerce_boolean,
+    "date": coerce_date,
 }
 """The kinds that travel in the numeric tensor; `coerce_category` reads the rest."""
+
+
+def numeric_coercion(kind: str, written: str | None = None) -> Callable[[object], float]:
+    """Choose the reader of a column of the numeric tensor by its kind and by how its texts are written."""
+    if kind == "date":
+        return partial(coerce_date, written=written) if written else coerce_date
+    if written and kind == "number":
+        return partial(coerce_written_number, written=written)
+    return NUMERIC_COERCIONS[kind]
 
 
 def canonical_row(numbers: Sequence[float], texts: Sequence[str]) -> bytes:

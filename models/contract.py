@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.coercion import MISSING_WORDS, NUMERIC_COERCIONS, canonical_row, coerce_category
+from models.coercion import MISSING_WORDS, NUMERIC_COERCIONS, Written, canonical_row, coerce_category
 from models.errors import CoercionError
 
 __all__ = [
@@ -31,18 +31,20 @@ __all__ = [
     "ParityKind",
     "ReliabilityBin",
     "Task",
+    "Written",
     "canonical_row",
     "coerce_category",
 ]
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """The version of the card's format.
 
 To change the format: raise this number, keep reading the old one, and add a card of the old format to the tests.
+2 adds dates, ways of writing (`Feature.written`), and what a certificate says of versions and of the browser.
 """
 
 Task = Literal["binary", "multiclass", "regression"]
-FeatureKind = Literal["number", "integer", "boolean", "category"]
+FeatureKind = Literal["number", "integer", "boolean", "category", "date"]
 
 
 class _Frozen(BaseModel):
@@ -59,8 +61,8 @@ class CategoryCount(_Frozen):
 class Feature(_Frozen):
     """One column that a row must or may carry.
 
-    `number`, `integer` and `boolean` travel in the packed float32 tensor `numeric` [N, F] (missing is NaN, true is 1);
-    `category` travels in the packed string tensor `text` [N, C] (missing is "").
+    `number`, `integer`, `boolean` and `date` travel in the packed float32 tensor `numeric` [N, F] (missing is NaN, true is
+    1, a date is its days since 1970-01-01, and so are a date's quantiles and range); `category` travels in the packed string tensor `text` [N, C] (missing is "").
     """
 
     name: str = Field(description="Column name as in the training data", examples=["bill_length_mm"])
@@ -78,6 +80,9 @@ class Feature(_Frozen):
     category_count: int = Field(description="How many distinct values training saw (categories may list fewer)")
     default: float | int | bool | str | None = Field(
         description="Median or most frequent value: a sensible start for a form"
+    )
+    written: Written | None = Field(
+        default=None, description="How texts of this column are written, where it is not the usual way"
     )
 
 

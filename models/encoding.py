@@ -69,7 +69,7 @@ class RowEncoder:
         self._pack = struct.Struct(f"{len(numeric)}d").pack
         self._lowest = np.array([cell.low for cell in self._numeric_cells])
         self._highest = np.array([cell.high for cell in self._numeric_cells])
-        fractional = np.array([cell.feature.kind == "number" for cell in self._numeric_cells], dtype=bool)
+        fractional = np.array([cell.feature.kind in {"number", "date"} for cell in self._numeric_cells], dtype=bool)
         self._fractional = None if fractional.all() else fractional
         self._optional = np.array([cell.feature.missing_share > 0 for cell in self._numeric_cells], dtype=bool)
 

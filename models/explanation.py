@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.contract import Card, Feature
+from models.dates import date_text
 from models.encoding import Encoded
 from models.errors import ExplanationRefused, FieldError, InvalidRows
 from models.runtime import OnnxModel, label_indexes
@@ -180,6 +181,8 @@ def shown_number(feature: Feature, number: np.float32) -> CellValue:
             return bool(number)
         case "integer":
             return int(number)
+        case "date":
+            return date_text(float(number))
         case _:
             return float(str(number))
 

@@ -34,7 +34,7 @@ class WhatIf(TypedDict):
     """The curve of one feature: its values in order, null last, with the answers; and where the row stands."""
 
     feature: str
-    kind: Literal["number", "integer", "boolean", "category"]
+    kind: Literal["number", "integer", "boolean", "category", "date"]
     current: CellValue
     points: list[Point]
 
@@ -95,16 +95,17 @@ def _categories(feature: Feature, current: str) -> list[str]:
 
 def _numbers(feature: Feature, current: np.float32, points: int) -> list[float]:
     low, high = feature.minimum, feature.maximum
+    is_whole = feature.kind == "integer" or (feature.kind == "date" and all(map(float.is_integer, feature.quantiles)))
     if feature.kind == "boolean":
         grid = {0.0, 1.0}
     elif low is None or high is None:
         grid = set()
-    elif feature.kind == "integer" and high - low < points:
+    elif is_whole and high - low < points:
         grid = set(np.arange(low, high + 1).tolist())
     else:
         spread = np.linspace(low, high, points - points // 2)[1:-1]
         dense = np.interp(np.linspace(0, 1, points // 2 + 2)[1:-1], _PROBABILITIES, feature.quantiles)
-        decimals = 0 if feature.kind == "integer" else _decimals(high - low)
+        decimals = 0 if is_whole else _decimals(high - low)
         rounded = np.concatenate([spread, dense]).round(decimals).clip(low, high)
         grid = {low, high, *rounded.tolist()}
     if not np.isnan(current):

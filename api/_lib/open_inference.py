@@ -24,7 +24,7 @@ from models.encoding import Column, column_pointer
 from models.errors import FieldError
 from models.runtime import NUMERIC_INPUT, TEXT_INPUT
 
-DATATYPES = {"number": "FP32", "integer": "INT64", "boolean": "BOOL", "category": TEXT}
+DATATYPES = {"number": "FP32", "integer": "INT64", "boolean": "BOOL", "category": TEXT, "date": TEXT}
 """What the metadata recommend by kind of feature; any other type that the coercion table can read is as good."""
 
 _MAX_ID_CHARACTERS = 256

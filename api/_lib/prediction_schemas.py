@@ -100,7 +100,7 @@ class WhatIf(BaseModel):
     model: str = Field(examples=["penguins"])
     version: int | None
     feature: str = Field(examples=["bill_length_mm"])
-    kind: Literal["number", "integer", "boolean", "category"]
+    kind: Literal["number", "integer", "boolean", "category", "date"]
     current: float | bool | str | None = Field(description="The row's own value")
     points: list[Point] = Field(description="In the order of the values, null last")
 
