@@ -4,6 +4,7 @@ ApiError
 ├── RequestMalformed      400  request_malformed       the bytes cannot be read
 ├── NotSignedIn           401  not_signed_in           the request names no one
 ├── CredentialRejected    401  credential_rejected     the token or key is wrong, expired or revoked
+├── SignatureRejected     401  signature_rejected      a webhook is not signed, wrongly signed or stale
 ├── NotAllowed            403  not_allowed             known caller, not theirs to do
 ├── NotFound              404  not_found               no such path, or nothing there for this caller
 │   ├── ModelNotFound          model_not_found
@@ -14,6 +15,7 @@ ApiError
 ├── MediaTypeUnsupported  415  media_type_unsupported
 ├── RequestInvalid        422  request_invalid         readable, but fields are wrong
 │   └── RowsInvalid            rows_invalid            rows do not fit the model
+├── IdempotencyKeyReused  422  idempotency_key_reused  the key belongs to another request
 ├── Unexpected            500  unexpected              our fault; details are in the log only
 └── Unavailable           503  unavailable             something that is needed does not answer
 
@@ -63,6 +65,12 @@ class CredentialRejected(ApiError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"www-authenticate": 'Bearer error="invalid_token"'})
+
+
+class SignatureRejected(ApiError):
+    """A webhook is not signed, wrongly signed or stale."""
+
+    status, code = HTTPStatus.UNAUTHORIZED, "signature_rejected"
 
 
 class NotAllowed(ApiError):
@@ -129,6 +137,15 @@ class RowsInvalid(RequestInvalid):
     """One or more rows do not fit the model."""
 
     code = "rows_invalid"
+
+
+class IdempotencyKeyReused(ApiError):
+    """An Idempotency-Key that was used for another request."""
+
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another request; take a new one")
 
 
 class Unexpected(ApiError):
