@@ -10,6 +10,7 @@ from api._lib import registry
 from api._lib.app import create_app
 from api._lib.auth import Trainer
 from api._lib.errors import Conflict, Unavailable
+from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import batches as store
@@ -17,7 +18,7 @@ from api._lib.store import files
 from api._lib.times import Time
 from api._lib.uuids import Uuid
 
-router = APIRouter(tags=["batches"])
+router = APIRouter(tags=["batches"], route_class=IdempotentRoute)
 
 RESULT_SECONDS = 3600
 
@@ -87,7 +88,7 @@ async def create_batch(order: BatchOrder, caller: Trainer) -> Batch:
     found = await registry.resolve(order.model, caller)
     if not found.version.id:
         raise Unavailable("The database does not answer at the moment")
-    row = {"dataset_id": order.dataset_id, "version_id": found.version.id}
+    row = {**identity(), "dataset_id": order.dataset_id, "version_id": found.version.id}
     return Batch(**await store.create_batch(row, caller.rights))
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api._lib.app import create_app
 from api._lib.auth import Trainer
 from api._lib.errors import Conflict
+from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import datasets as store
@@ -15,7 +16,7 @@ from api._lib.store import files
 from api._lib.times import Time
 from api._lib.uuids import Uuid
 
-router = APIRouter(tags=["datasets"])
+router = APIRouter(tags=["datasets"], route_class=IdempotentRoute)
 
 MAX_DATASET_BYTES = 50 * 1024 * 1024
 
@@ -88,7 +89,7 @@ class AnnouncedDataset(BaseModel):
 @router.post("/api/datasets", status_code=201, responses=problems(400, 401, 403, 422, 503), openapi_extra=SOMEBODY)
 async def announce_dataset(order: DatasetOrder, caller: Trainer) -> AnnouncedDataset:
     """Announce a table and learn where to PUT its bytes. Then call `complete`. Analysts and admins may."""
-    row = {**order.model_dump(exclude_none=True), "name": order.name or order.filename}
+    row = {**identity(), **order.model_dump(exclude_none=True), "name": order.name or order.filename}
     made = await store.create_dataset(row, caller.rights)
     url = await files.sign_upload(made["object_path"], caller.rights)
     upload = Upload(url=url, method="PUT", headers={"content-type": "text/csv"})

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api._lib.app import create_app
 from api._lib.auth import Person
 from api._lib.errors import NotFound, RequestInvalid
+from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import PERSON
 from api._lib.problems import problems
 from api._lib.store import keys as store
@@ -19,7 +20,7 @@ from api._lib.store import models
 from api._lib.times import Time
 from api._lib.uuids import Uuid
 
-router = APIRouter(tags=["keys"])
+router = APIRouter(tags=["keys"], route_class=IdempotentRoute)
 
 _ALPHABET = string.ascii_letters + string.digits
 _PREFIX_CHARACTERS = 10
@@ -81,6 +82,7 @@ async def create_key(order: KeyOrder, caller: Person) -> NewKey:
     prefix, secret = _random(_PREFIX_CHARACTERS), _random(_SECRET_CHARACTERS)
     key = f"rc_{prefix}_{secret}"
     row = {
+        **identity(),
         "name": order.name,
         "prefix": prefix,
         "hash": hashlib.sha256(key.encode()).hexdigest(),

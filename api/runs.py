@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api._lib import live
 from api._lib.app import create_app
 from api._lib.auth import Trainer
+from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import runs as store
@@ -16,7 +17,7 @@ from api._lib.times import Time
 from api._lib.uuids import Uuid
 from models.contract import Task
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 
 RunId = Annotated[Uuid, Path(description="Id of the run")]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -107,7 +108,7 @@ class RunEvents(BaseModel):
 )
 async def create_run(order: RunOrder, caller: Trainer) -> Run:
     """Ask for a training run. A worker takes it up; watch its events. Analysts and admins may."""
-    row = order.model_dump(exclude={"model", "options"})
+    row = {**identity(), **order.model_dump(exclude={"model", "options"})}
     row |= {"model_slug": order.model, "options": order.options.model_dump(exclude_none=True)}
     return Run(**await store.create_run(row, caller.rights))
 
