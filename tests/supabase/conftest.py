@@ -124,6 +124,21 @@ class World:
         """Write predictions to the log and return how many were new."""
         return self.value("select public.log_predictions(%s)", json.dumps({"predictions": predictions}))
 
+    def add_subscription(self, owner: str | None = "owner", **asked: Any) -> UUID:
+        """Subscribe an address to events, as a server does it for somebody."""
+        named = {"event_types": ["version.promoted"], "url": "https://receiver.test/in", **asked}
+        statement = "select id from public.create_subscription(%s, 'whsec_bWFkZSB1cCBmb3IgdGVzdHM=', %s)"
+        return self.value(statement, json.dumps(named), self.people[owner] if owner else None)
+
+    def add_delivery(self, subscription: UUID) -> UUID:
+        """Send a test event and let the first attempt fail."""
+        delivery = self.value("select public.test_subscription(%s)", subscription)
+        claimed = self.value("select public.claim_deliveries(1, 60, 1, %s)", delivery)["due"][0]
+        named = {key: claimed[key] for key in ("delivery_id", "lease_id", "url")}
+        attempt = {**named, "at": "2026-11-23T10:00:00Z", "is_delivered": False, "retry_seconds": 5, "reason": "no"}
+        self.value("select public.record_attempts(%s)", json.dumps({"attempts": [attempt]}))
+        return delivery
+
     def add_key(self, owner: str = "owner", **columns: Any) -> UUID:
         """Add an API key."""
         number = self.value("select count(*) from public.api_keys")
@@ -147,6 +162,8 @@ class Things:
     key: UUID
     version: UUID
     batch: UUID
+    subscription: UUID
+    delivery: UUID
 
 
 @pytest.fixture
@@ -165,4 +182,13 @@ def things(world: World) -> Things:
     for slug in ("secret", "shown"):
         world.share(slug, "reader", "viewer")
         world.share(slug, "editor", "editor")
-    return Things(dataset, run, world.add_key(), versions[0], world.add_batch(dataset, versions[0]))
+    subscription = world.add_subscription(model="secret")
+    return Things(
+        dataset=dataset,
+        run=run,
+        key=world.add_key(),
+        version=versions[0],
+        batch=world.add_batch(dataset, versions[0]),
+        subscription=subscription,
+        delivery=world.add_delivery(subscription),
+    )

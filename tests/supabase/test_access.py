@@ -72,6 +72,26 @@ select audit_log          denied   none     none     none     none     none     
 insert audit_log          denied   denied   denied   denied   denied   denied   denied   denied
 update audit_log          denied   denied   denied   denied   denied   denied   denied   denied
 delete audit_log          denied   denied   denied   denied   denied   denied   denied   denied
+select subscriptions      denied   none     none     none     none     done     done     done
+insert subscriptions      denied   denied   denied   denied   denied   denied   denied   denied
+update subscriptions      denied   none     none     none     none     done     done     done
+update subscriptions-health denied   denied   denied   denied   denied   denied   denied   denied
+delete subscriptions      denied   none     none     none     none     done     done     done
+select subscription_secrets denied   denied   denied   denied   denied   denied   denied   denied
+select events             denied   none     done     done     none     done     done     done
+insert events             denied   denied   denied   denied   denied   denied   denied   denied
+update events             denied   denied   denied   denied   denied   denied   denied   denied
+delete events             denied   denied   denied   denied   denied   denied   denied   denied
+select deliveries         denied   none     none     none     none     done     done     done
+insert deliveries         denied   denied   denied   denied   denied   denied   denied   denied
+update deliveries         denied   denied   denied   denied   denied   denied   denied   denied
+delete deliveries         denied   denied   denied   denied   denied   denied   denied   denied
+select delivery_attempts  denied   none     none     none     none     done     done     done
+insert delivery_attempts  denied   denied   denied   denied   denied   denied   denied   denied
+update delivery_attempts  denied   denied   denied   denied   denied   denied   denied   denied
+delete delivery_attempts  denied   denied   denied   denied   denied   denied   denied   denied
+claim deliveries          denied   denied   denied   denied   denied   denied   denied   done
+record deliveries         denied   denied   denied   denied   denied   denied   denied   done
 select user_roles         denied   denied   denied   denied   denied   denied   denied   denied
 update user_roles         denied   denied   denied   denied   denied   denied   denied   denied
 select settings           denied   denied   denied   denied   denied   denied   denied   denied
@@ -140,6 +160,27 @@ STATEMENTS = {
     "insert audit_log": "insert into public.audit_log (action, subject_type, subject_id) values ('a.b', 'c', 'd')",
     "update audit_log": "update public.audit_log set data = '{}'",
     "delete audit_log": "delete from public.audit_log",
+    "select subscriptions": "select url from public.subscriptions where id = %(subscription)s",
+    "insert subscriptions": "insert into public.subscriptions (owner_id, event_types, url) "
+    "values (%(owner)s, '{run.failed}', 'https://x.test')",
+    "update subscriptions": "update public.subscriptions set is_enabled = false where id = %(subscription)s",
+    "update subscriptions-health": "update public.subscriptions set failing_since = null",
+    "delete subscriptions": "delete from public.subscriptions where id = %(subscription)s",
+    "select subscription_secrets": "select secret from private.subscription_secrets",
+    "select events": "select data from public.events where owner_id = %(owner)s",
+    "insert events": "insert into public.events (type, data) values ('run.failed', '{}')",
+    "update events": "update public.events set data = '{}'",
+    "delete events": "delete from public.events",
+    "select deliveries": "select id from public.deliveries where subscription_id = %(subscription)s",
+    "insert deliveries": "insert into public.deliveries (id) values (gen_random_uuid())",
+    "update deliveries": "update public.deliveries set state = 'pending'",
+    "delete deliveries": "delete from public.deliveries",
+    "select delivery_attempts": "select url from public.delivery_attempts where delivery_id = %(delivery)s",
+    "insert delivery_attempts": "insert into public.delivery_attempts (number) values (1)",
+    "update delivery_attempts": "update public.delivery_attempts set reason = 'forged'",
+    "delete delivery_attempts": "delete from public.delivery_attempts",
+    "claim deliveries": "select public.claim_deliveries(1, 1, 1)",
+    "record deliveries": "select public.record_attempts('{}')",
     "select user_roles": "select role from private.user_roles",
     "update user_roles": "update private.user_roles set role = 'admin'",
     "select settings": "select value from private.settings",

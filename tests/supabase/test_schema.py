@@ -12,15 +12,19 @@ CLIENT_FUNCTIONS = {
     "authenticated": {
         "cancel_batch",
         "cancel_run",
+        "create_subscription",
         "current_user_role",
         "list_members",
         "list_users",
         "promote",
         "remove_member",
+        "replay_deliveries",
         "rollback_alias",
         "rotate_api_key",
+        "rotate_subscription",
         "set_member",
         "set_user_role",
+        "test_subscription",
     },
 }
 
