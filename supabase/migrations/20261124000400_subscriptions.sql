@@ -4,7 +4,7 @@ create function private.is_event_type(name text) returns boolean
 language sql immutable set search_path = ''
 as $$
   select name in (
-    'run.succeeded', 'run.failed', 'version.promoted', 'drift.detected', 'prediction.created', 'quota.near'
+    'run.succeeded', 'run.failed', 'version.promoted', 'drift.detected', 'prediction.created', 'quota.near', 'hook.answered'
   );
 $$;
 
