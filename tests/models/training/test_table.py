@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import DatasetRejected
-from models.training import table as table_module
-from models.training.table import MAX_COLUMNS, parse_table, read_table
+from models.training import source as source_module
+from models.training.source import MAX_COLUMNS
+from models.training.table import parse_table, read_table
 from tests.models.tables import csv_bytes
 
 GOOD = "name,size,kind\nada,1,a\nbob,2,b\n"
@@ -127,7 +128,7 @@ BAD = {
     "random bytes": (bytes(range(1, 256)) * 8, "neither UTF-8"),
     "a workbook": (_workbook(), "Excel workbook"),
     "an old workbook": (b"\xd0\xcf\x11\xe0" + b"\0" * 99, "Excel workbook"),
-    "Parquet": (b"PAR1" + b"\0" * 99, "Parquet"),
+    "damaged Parquet": (b"PAR1" + b"\0" * 99, "damaged Parquet"),
     "a damaged gzip": (gzip.compress(GOOD.encode())[:-9], "damaged gzip"),
     "a gzip of nothing": (gzip.compress(b""), "is empty"),
     "too many columns": (
@@ -151,19 +152,19 @@ def test_bad_files_are_refused_in_one_line(case):
     assert "\n" not in str(refused.value)
 
 
-def test_a_file_of_200_megabytes_is_refused_without_reading_it(tmp_path):
+def test_a_file_of_three_gigabytes_is_refused_without_reading_it(tmp_path):
     """The limit is said together with what to do; a sparse file proves that nothing was read."""
     path = tmp_path / "large.csv"
     with path.open("wb") as file:
-        file.truncate(200_000_000)
+        file.truncate(3_000_000_000)
 
-    with pytest.raises(DatasetRejected, match=r"large\.csv is 200 MB; the limit is 150 MB: keep a random sample"):
+    with pytest.raises(DatasetRejected, match=r"large\.csv is 3000 MB; the limit is 2000 MB: keep a random sample"):
         read_table(path)
 
 
 def test_a_small_gzip_of_a_large_file_is_refused(monkeypatch):
     """A gzip file is unpacked no further than the limit."""
-    monkeypatch.setattr(table_module, "MAX_MEGABYTES", 1)
+    monkeypatch.setattr(source_module, "MAX_MEGABYTES", 1)
 
     with pytest.raises(DatasetRejected, match="over 1 MB; the limit is 1 MB"):
         parse_table(gzip.compress(b"a,b\n" + b"1,2\n" * 300_000), "t.csv.gz")
