@@ -139,6 +139,21 @@ class World:
         self.value("select public.record_attempts(%s)", json.dumps({"attempts": [attempt]}))
         return delivery
 
+    def add_hook(self, model: str, owner: str = "owner", **columns: Any) -> UUID:
+        """Open a hook to a model, by default a signed one, with a secret."""
+        known = self.value("select id from public.models where slug = %s", model)
+        named = {"owner_id": self.people[owner], "model_id": known, "name": "Orders", "kind": "standard", **columns}
+        names, marks = ", ".join(named), ", ".join(["%s"] * len(named))
+        hook = self.value(f"insert into public.hooks ({names}) values ({marks}) returning id", *named.values())
+        self.value("select public.set_hook_secret(%s, 'whsec_bWFkZSB1cCBmb3IgdGVzdHM=')", hook)
+        return hook
+
+    def claim(self, hook: UUID, name: str = "msg_1", **changes: Any) -> dict[str, Any]:
+        """Claim a delivery as the API does."""
+        asked = {"hook_id": str(hook), "delivery_id": name, "payload_hash": "a" * 64, "prediction_id": str(uuid7())}
+        asked |= {"event": "INSERT", "lease_seconds": 30, "keep_seconds": 600, **changes}
+        return self.value("select public.claim_hook_delivery(%s)", json.dumps(asked))
+
     def add_key(self, owner: str = "owner", **columns: Any) -> UUID:
         """Add an API key."""
         number = self.value("select count(*) from public.api_keys")
@@ -164,6 +179,7 @@ class Things:
     batch: UUID
     subscription: UUID
     delivery: UUID
+    hook: UUID
 
 
 @pytest.fixture
@@ -183,6 +199,8 @@ def things(world: World) -> Things:
         world.share(slug, "reader", "viewer")
         world.share(slug, "editor", "editor")
     subscription = world.add_subscription(model="secret")
+    hook = world.add_hook("secret")
+    world.claim(hook)
     return Things(
         dataset=dataset,
         run=run,
@@ -191,4 +209,5 @@ def things(world: World) -> Things:
         batch=world.add_batch(dataset, versions[0]),
         subscription=subscription,
         delivery=world.add_delivery(subscription),
+        hook=hook,
     )

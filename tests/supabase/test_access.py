@@ -92,6 +92,23 @@ update delivery_attempts  denied   denied   denied   denied   denied   denied   
 delete delivery_attempts  denied   denied   denied   denied   denied   denied   denied   denied
 claim deliveries          denied   denied   denied   denied   denied   denied   denied   done
 record deliveries         denied   denied   denied   denied   denied   denied   denied   done
+select hooks              denied   none     none     none     none     done     done     done
+insert hooks              denied   denied   denied   denied   denied   done     denied   done
+update hooks              denied   none     none     none     none     done     done     done
+update hooks-owner        denied   denied   denied   denied   denied   denied   denied   denied
+delete hooks              denied   none     none     none     none     done     done     done
+select hook_deliveries    denied   none     none     none     none     done     done     done
+insert hook_deliveries    denied   denied   denied   denied   denied   denied   denied   denied
+update hook_deliveries    denied   denied   denied   denied   denied   denied   denied   denied
+delete hook_deliveries    denied   denied   denied   denied   denied   denied   denied   denied
+find hooks                denied   denied   denied   denied   denied   denied   denied   done
+set hook_secrets          denied   denied   denied   denied   denied   denied   denied   done
+claim hook_deliveries     denied   denied   denied   denied   denied   denied   denied   done
+complete hook_deliveries  denied   denied   denied   denied   denied   denied   denied   done
+release hook_deliveries   denied   denied   denied   denied   denied   denied   denied   done
+count hooks               denied   denied   denied   denied   denied   denied   denied   done
+select hook_secrets       denied   denied   denied   denied   denied   denied   denied   denied
+select hook_targets       denied   denied   denied   denied   denied   denied   denied   denied
 select user_roles         denied   denied   denied   denied   denied   denied   denied   denied
 update user_roles         denied   denied   denied   denied   denied   denied   denied   denied
 select settings           denied   denied   denied   denied   denied   denied   denied   denied
@@ -181,6 +198,23 @@ STATEMENTS = {
     "delete delivery_attempts": "delete from public.delivery_attempts",
     "claim deliveries": "select public.claim_deliveries(1, 1, 1)",
     "record deliveries": "select public.record_attempts('{}')",
+    "select hooks": "select id from public.hooks where id = %(hook)s",
+    "insert hooks": "insert into public.hooks (owner_id, model_id, name, kind) values (%(owner)s, %(model)s, 'h', 'standard')",
+    "update hooks": "update public.hooks set enabled = false where id = %(hook)s",
+    "update hooks-owner": "update public.hooks set owner_id = %(owner)s where id = %(hook)s",
+    "delete hooks": "delete from public.hooks where id = %(hook)s",
+    "select hook_deliveries": "select answer from public.hook_deliveries where hook_id = %(hook)s",
+    "insert hook_deliveries": "insert into public.hook_deliveries (id) values (gen_random_uuid())",
+    "update hook_deliveries": "update public.hook_deliveries set answer = 'forged'",
+    "delete hook_deliveries": "delete from public.hook_deliveries",
+    "find hooks": "select public.find_hook(%(hook)s)",
+    "set hook_secrets": "select public.set_hook_secret(%(hook)s, 'whsec_bWluZQ==')",
+    "claim hook_deliveries": "select public.claim_hook_delivery('{}')",
+    "complete hook_deliveries": "select public.complete_hook_delivery('{}')",
+    "release hook_deliveries": "select public.release_hook_delivery(%(hook)s, 1)",
+    "count hooks": "select public.count_hook_requests('{}')",
+    "select hook_secrets": "select secret from private.hook_secrets",
+    "select hook_targets": "select relation from private.hook_targets",
     "select user_roles": "select role from private.user_roles",
     "update user_roles": "update private.user_roles set role = 'admin'",
     "select settings": "select value from private.settings",
