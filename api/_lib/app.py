@@ -112,7 +112,7 @@ class _Exchange:
         made = uuid7()
         new_id = str(made)
         self.note = log.RequestNote(
-            headers, _request_id(headers) or new_id, _trace_id(headers) or made.hex, prediction_id=new_id
+            headers, _request_id(headers) or new_id, _trace_id(headers) or made.hex, new_id, _peer(scope)
         )
 
     async def run(self) -> None:
@@ -131,6 +131,8 @@ class _Exchange:
             await self._answer_problem(Unexpected())
         finally:
             self._write_line()
+            for work in self.note.behind:
+                await work()
             log.request_note.reset(token)
 
     async def _answer(self) -> None:
@@ -190,6 +192,8 @@ class _Exchange:
         headers += (_NOSNIFF, (b"x-request-id", note.request_id.encode()))
         if not any(name == b"cache-control" for name, _ in headers):
             headers.append(_NO_STORE)
+        if note.standing:
+            headers += note.standing.headers()
         if note.degraded:
             headers.append((b"x-rowcast-degraded", ", ".join(note.degraded).encode()))
         if origin := self.headers.get(b"origin"):
@@ -214,6 +218,11 @@ def restore_path(scope: Scope) -> None:
     function = scope["path"].rstrip("/")
     if settings().is_on_vercel and function.startswith("/api/") and function.count("/") == 2:  # noqa: PLR2004
         scope["path"] = "/" + given.lstrip("/")
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:

@@ -8,14 +8,15 @@ import asyncio
 import hashlib
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Depends, Request
 
-from api._lib import log
-from api._lib.errors import CredentialRejected, NotAllowed, NotSignedIn, Unavailable
+from api._lib import limits, log
+from api._lib.errors import ApiError, CredentialRejected, NotAllowed, NotSignedIn, Unavailable
 from api._lib.lookup import Lookup
 from api._lib.memory import remember
 from api._lib.settings import settings
@@ -51,13 +52,20 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     model_slug: str = ""
     """An API key may be good for one model only."""
+    key_id: str = ""
+    shared: tuple[str, ...] = ()
+    """Models that are shared with an API key's owner, by id."""
+    edited: tuple[str, ...] = ()
+    """Those of them that its owner may change."""
 
     @property
     def rights(self) -> Rights:
         """A person's own token, or nobody's. An API key has none: its calls are filtered by its owner instead."""
         if self.kind == "key":
             sees_all = self.role == "admin" and "admin" in self.scopes
-            return Rights(is_service=True, acting_for=self.user_id, sees_all=sees_all)
+            return Rights(
+                is_service=True, acting_for=self.user_id, sees_all=sees_all, shared=self.shared, edited=self.edited
+            )
         return Rights(token=self.token) if self.token else PUBLIC
 
     @property
@@ -73,7 +81,11 @@ class Caller:
 
 ANONYMOUS = Caller("anonymous")
 
+USE_NOTED_SECONDS = 60.0
+"""How often at most an instance notes that a key was used."""
+
 _tokens: dict[str, Caller] = {}
+_noted: dict[str, float] = {}
 _keys: Lookup[str, Caller | None] = Lookup(max_age=KEY_FRESH_SECONDS, stale=KEY_STALE_SECONDS)
 
 
@@ -82,7 +94,39 @@ async def identify(authorization: str | None, api_key: str | None) -> Caller:
 
     Raises:
         CredentialRejected: one was sent and is not good.
+        TooManyRequests: too many wrong ones came from this address.
     """
+    try:
+        return await _identify(authorization, api_key)
+    except CredentialRejected:
+        limits.note_wrong_credential()
+        raise
+
+
+def admit(caller: Caller) -> None:
+    """Count one request of a caller, and note that a key is in use.
+
+    Raises:
+        TooManyRequests: the caller's quota is used up.
+    """
+    match caller.kind:
+        case "anonymous":
+            limits.admit_anonymous()
+        case "user":
+            limits.admit_user(caller.user_id)
+        case "key":
+            limits.admit_key(caller.key_id)
+            if time.monotonic() >= _noted.get(caller.key_id, 0.0):
+                remember(_noted, caller.key_id, time.monotonic() + USE_NOTED_SECONDS)
+                log.current().behind.append(partial(_note_used, caller.key_id))
+
+
+async def _note_used(key_id: str) -> None:
+    with suppress(ApiError):
+        await keys.note_used(key_id)
+
+
+async def _identify(authorization: str | None, api_key: str | None) -> Caller:
     credential = api_key or ""
     if authorization and not credential:
         scheme, _, credential = authorization.partition(" ")
@@ -101,6 +145,7 @@ async def identify(authorization: str | None, api_key: str | None) -> Caller:
 async def _identify_user(token: str) -> Caller:
     known = _tokens.get(token)
     if known is None or known.expires_at <= time.time():
+        limits.check_unknown_credential()
         claims = await _verify(token)
         if claims.get("role") != "authenticated":
             raise CredentialRejected("This token does not belong to a signed-in person")
@@ -151,6 +196,8 @@ def _published_keys() -> "PyJWKClient":
 
 async def _identify_key(key: str) -> Caller:
     digest = hashlib.sha256(key.encode()).hexdigest()
+    if not _keys.knows(digest):
+        limits.check_unknown_credential()
     try:
         caller = await _keys.get(digest, lambda: _look_up_key(digest))
     except Unavailable:
@@ -172,11 +219,16 @@ async def _look_up_key(digest: str) -> Caller | None:
         role=found.owner_role,
         scopes=found.scopes,
         model_slug=found.model_slug,
+        key_id=found.id,
+        shared=found.shared,
+        edited=found.edited,
     )
 
 
 async def _identify_request(request: Request) -> Caller:
-    return await identify(request.headers.get("authorization"), request.headers.get("x-api-key"))
+    caller = await identify(request.headers.get("authorization"), request.headers.get("x-api-key"))
+    admit(caller)
+    return caller
 
 
 async def _somebody(caller: "AnyCaller") -> Caller:

@@ -16,6 +16,7 @@ ApiError
 ├── RequestInvalid        422  request_invalid         readable, but fields are wrong
 │   └── RowsInvalid            rows_invalid            rows do not fit the model
 ├── IdempotencyKeyReused  422  idempotency_key_reused  the key belongs to another request
+├── TooManyRequests       429  too_many_requests       the caller's quota is used up for now
 ├── Unexpected            500  unexpected              our fault; details are in the log only
 └── Unavailable           503  unavailable             something that is needed does not answer
 
@@ -33,6 +34,9 @@ class ApiError(Exception):
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "unexpected"
+    type = "about:blank"
+    extra: Mapping[str, object] = {}
+    """Further members of the problem body, as its type defines them."""
 
     def __init__(
         self, detail: str, *, errors: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None
@@ -146,6 +150,17 @@ class IdempotencyKeyReused(ApiError):
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key was used for another request; take a new one")
+
+
+class TooManyRequests(ApiError):
+    """The caller's quota is used up for now."""
+
+    status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"
+    type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+    def __init__(self, detail: str, *, policy: str, retry_after: int) -> None:
+        super().__init__(detail, headers={"retry-after": str(retry_after)})
+        self.extra = {"violated-policies": [policy]}
 
 
 class Unexpected(ApiError):

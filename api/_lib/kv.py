@@ -76,7 +76,7 @@ async def ping() -> None:
     Raises:
         Unavailable: it is not, or was not a moment ago.
     """
-    await _run([["PING"]])
+    await run([["PING"]])
 
 
 async def get(key: str) -> str | None:
@@ -85,7 +85,7 @@ async def get(key: str) -> str | None:
     Raises:
         Unavailable: it did not answer.
     """
-    answers = await _run([["GET", key]])
+    answers = await run([["GET", key]])
     return answers[0]  # type: ignore[no-any-return]  # a text or nothing
 
 
@@ -95,11 +95,15 @@ async def put(key: str, value: str, seconds: int) -> None:
     Raises:
         Unavailable: it did not answer.
     """
-    await _run([["SET", key, value, "EX", str(seconds)]])
+    await run([["SET", key, value, "EX", str(seconds)]])
 
 
-async def _run(commands: Sequence[list[str]]) -> list[Any]:
-    """Send commands in one round trip, the count among them when it is due."""
+async def run(commands: Sequence[list[str]]) -> list[Any]:
+    """Send commands in one round trip, the count among them when it is due.
+
+    Raises:
+        Unavailable: it did not answer.
+    """
     if _circuit.is_open:
         raise Unavailable("The key-value store did not answer a moment ago")
     _begin_month()

@@ -7,16 +7,19 @@ structlog is imported with the first line, which follows the first answer: a col
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from api._lib.settings import settings
+
+if TYPE_CHECKING:
+    from api._lib.limits import Standing
 
 
 @dataclass(slots=True)
@@ -28,8 +31,14 @@ class RequestNote:
     trace_id: str
     prediction_id: str
     """A new UUIDv7. It is the request's id too, unless the caller or the platform gave one."""
+    peer: str = ""
+    """The address of whoever holds the connection: the caller's, or that of a proxy."""
     facts: dict[str, Any] = field(default_factory=dict)
     degraded: list[str] = field(default_factory=list)
+    standing: "Standing | None" = None
+    """What is left of the caller's quota, once it was counted."""
+    behind: list[Callable[[], Awaitable[None]]] = field(default_factory=list, repr=False)
+    """What is done once the answer is out: nobody waits for it, and it raises nothing."""
 
 
 request_note: ContextVar[RequestNote | None] = ContextVar("request_note", default=None)

@@ -55,6 +55,11 @@ class Lookup[Key, Value]:
         kept = self._kept.get(key)
         return kept.value if kept and self._clock() - kept.asked_at < self._max_age / 2 else None
 
+    def knows(self, key: Key) -> bool:
+        """Tell whether there is an answer at hand that says more than no, however old."""
+        kept = self._kept.get(key)
+        return kept is not None and kept.value is not None
+
     async def get(self, key: Key, ask: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
         """Return the answer for a key, asking if it is not known or too old.
 

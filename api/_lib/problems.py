@@ -38,13 +38,14 @@ class Problem(BaseModel):
 def problem_body(error: ApiError) -> dict[str, Any]:
     """Write a failure as the one problem body."""
     return {
-        "type": "about:blank",
+        "type": error.type,
         "title": error.status.phrase,
         "status": error.status.value,
         "detail": error.detail,
         "code": error.code,
         "error": error.detail,
         "errors": [{"pointer": pointer, "detail": detail} for pointer, detail in error.errors],
+        **error.extra,
     }
 
 

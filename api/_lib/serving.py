@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from api._lib import engines, log, registry
-from api._lib.auth import ANONYMOUS, Caller, identify
+from api._lib import engines, limits, log, registry
+from api._lib.auth import ANONYMOUS, Caller, admit, identify
 from models.runtime import OnnxModel
 
 INLINE_BYTES = 32 * 1024
@@ -29,9 +29,11 @@ async def find_version(reference: str) -> Granted:
     authorization, api_key = headers.get(b"authorization"), headers.get(b"x-api-key")
     if authorization is None and api_key is None:
         caller = ANONYMOUS
+        limits.admit_anonymous()
         found = registry.peek_public(reference) or await registry.resolve(reference, caller)
     else:
         caller = await identify((authorization or b"").decode("latin-1"), (api_key or b"").decode("latin-1"))
+        admit(caller)
         caller.must_hold("predict")
         found = await registry.resolve(reference, caller)
     log.note(model=found.slug, version=found.version.number)

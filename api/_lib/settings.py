@@ -55,6 +55,16 @@ class Settings:
         help="Web origins that may call the API from a browser, separated by commas; * lets every page call it "
         "(it still needs a key or token of its own)",
     )
+    limit_key: int = _env("ROWCAST_LIMIT_KEY", default=6_000, help="Requests per minute with one API key")
+    limit_user: int = _env("ROWCAST_LIMIT_USER", default=1_200, help="Requests per minute of one signed-in person")
+    limit_address: int = _env(
+        "ROWCAST_LIMIT_ADDRESS", default=300, help="Requests per minute without a credential from one address"
+    )
+    limit_anonymous: int = _env(
+        "ROWCAST_LIMIT_ANONYMOUS",
+        default=20_000,
+        help="Requests per day without a credential, from all addresses together",
+    )
     log_level: str = _env("ROWCAST_LOG_LEVEL", default="info", help="debug, info, warning or error")
     model_cache_dir: str = _env(
         "ROWCAST_MODEL_CACHE_DIR",

@@ -37,10 +37,22 @@ class Rights:
     """With the secret key, for the owner of an API key: a call must name that owner, as a filter or as the actor."""
     sees_all: bool = False
     """An admin's key: reads are not narrowed to what its owner has."""
+    shared: tuple[str, ...] = ()
+    """Models that are shared with that owner, by id."""
+    edited: tuple[str, ...] = ()
+    """Those of them that the owner may change."""
 
     def own(self, column: str) -> dict[str, str]:
         """Narrow a read to the rows of an API key's owner; for everybody else row security does it."""
         return {column: f"eq.{self.acting_for}"} if self.is_narrow else {}
+
+    def own_models(self, *others: str, is_changing: bool = False) -> dict[str, str]:
+        """Narrow a read or change of models to those an API key's owner has a part in; `others` are further conditions."""
+        if not self.is_narrow:
+            return {}
+        shared = self.edited if is_changing else self.shared
+        conditions = [*others, f"owner_id.eq.{self.acting_for}", *([f"id.in.({','.join(shared)})"] if shared else ())]
+        return {"or": f"({','.join(conditions)})"}
 
     def actor(self, column: str) -> dict[str, str]:
         """Say for whom a row is written with the secret key; for everybody else the database knows."""

@@ -27,6 +27,11 @@ _GENERATORS: dict[str, Callable[[], str]] = {
 }
 
 
+_LIMITS = ("ROWCAST_LIMIT_KEY", "ROWCAST_LIMIT_USER", "ROWCAST_LIMIT_ADDRESS", "ROWCAST_LIMIT_ANONYMOUS")
+_UNLIMITED = "1000000000"
+"""One person's own machine is not shared with strangers."""
+
+
 @dataclass(frozen=True)
 class Secrets:
     """What the services of one stack use to recognise each other and their administrator."""
@@ -66,6 +71,7 @@ def environ(settings: Settings, known: Secrets) -> dict[str, str]:
         "KV_REST_API_TOKEN": known.kv_token,
         "ROWCAST_SITE_URL": settings.site_url,
         "ROWCAST_API_URL": settings.site_url,
+        **{name: os.environ.get(name, _UNLIMITED) for name in _LIMITS},
     }
 
 

@@ -114,27 +114,22 @@ comment on function public.find_api_key(text) is
 revoke all on function public.find_api_key(text) from public, anon, authenticated, service_role;
 grant execute on function public.find_api_key(text) to service_role;
 
-create function public.note_keys_used(key_ids jsonb) returns integer
+create function public.note_key_used(key_id uuid) returns boolean
 language plpgsql security definer set search_path = ''
 as $$
-declare
-  noted integer;
 begin
-  -- To the minute, whatever number of servers sees a key.
+  -- To the minute, however many servers see the key.
   update public.api_keys as held set last_used_at = now()
-  where held.id in (
-      select sent.id::uuid from jsonb_array_elements_text(private.as_object(note_keys_used.key_ids) -> 'ids') as sent (id)
-    )
+  where held.id = note_key_used.key_id
     and (held.last_used_at is null or held.last_used_at < now() - interval '1 minute');
-  get diagnostics noted = row_count;
-  return noted;
+  return found;
 end;
 $$;
 
-comment on function public.note_keys_used(jsonb) is
-  'Note that the keys {"ids": [...]} were used, at most once a minute each; counts what it noted. Servers only.';
-revoke all on function public.note_keys_used(jsonb) from public, anon, authenticated, service_role;
-grant execute on function public.note_keys_used(jsonb) to service_role;
+comment on function public.note_key_used(uuid) is
+  'Note that a key was used, at most once a minute; says whether it was noted. Servers only.';
+revoke all on function public.note_key_used(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.note_key_used(uuid) to service_role;
 
 -- The trace ----------------------------------------------------------------------------------------------
 

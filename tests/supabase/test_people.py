@@ -1,6 +1,5 @@
 """Roles, keys and uploads: what people may do about themselves and about others."""
 
-import json
 import re
 import time
 from pathlib import Path
@@ -98,12 +97,11 @@ def test_a_server_finds_a_key_with_its_owners_role(world: Any) -> None:
     with world.acting_as("service"):
         found = world.row("select id, owner_role, scopes, revoked_at from public.find_api_key(%s)", digest)
         nothing = world.column("select id from public.find_api_key(%s)", "f" * 64)
-        ids = json.dumps({"ids": [str(key)]})
-        noted = [world.value("select public.note_keys_used(%s)", ids) for _ in range(2)]
+        noted = [world.value("select public.note_key_used(%s)", key) for _ in range(2)]
 
     assert found == (key, "analyst", ["predict"], None)
     assert nothing == []
-    assert noted == [1, 0]
+    assert noted == [True, False]
     assert world.value("select last_used_at from public.api_keys where id = %s", key) is not None
 
 

@@ -18,15 +18,18 @@ _LOOK_UP_DEADLINE_SECONDS = 1.5
 class FoundKey:
     """What a good key lets its bearer do."""
 
+    id: str
     owner_id: str
     owner_role: Role
     scopes: frozenset[str]
     model_slug: str
     expires_at: datetime | None
+    shared: tuple[str, ...]
+    edited: tuple[str, ...]
 
 
 async def find_good(digest: str) -> FoundKey | None:
-    """Find a key that was not revoked, by the SHA-256 of its text; the database notes that it was used."""
+    """Find a key that was not revoked, by the SHA-256 of its text."""
     response = await call(
         "POST",
         "/rest/v1/rpc/find_api_key",
@@ -40,7 +43,21 @@ async def find_good(digest: str) -> FoundKey | None:
         return None
     row = found[0]
     expires_at = datetime.fromisoformat(row["expires_at"]) if row["expires_at"] else None
-    return FoundKey(row["owner_id"], row["owner_role"], frozenset(row["scopes"]), row["model_slug"] or "", expires_at)
+    return FoundKey(
+        row["id"],
+        row["owner_id"],
+        row["owner_role"],
+        frozenset(row["scopes"]),
+        row["model_slug"] or "",
+        expires_at,
+        tuple(row["shared_models"]),
+        tuple(row["edited_models"]),
+    )
+
+
+async def note_used(key_id: str) -> None:
+    """Note that a key is in use; the database does so at most once a minute."""
+    await call("POST", "/rest/v1/rpc/note_key_used", rights=SERVICE, json={"key_id": key_id})
 
 
 async def list_keys(owner_id: str, rights: Rights) -> list[Row]:

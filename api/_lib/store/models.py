@@ -76,7 +76,7 @@ async def list_promotions(model_id: str, rights: Rights) -> list[Row]:
     """List who moved which alias, when and why, newest first. Row security shows them to the owner and admins."""
     params = {"select": _PROMOTION, "model_id": f"eq.{model_id}", "order": "promoted_at.desc", "limit": "200"}
     if rights.is_narrow:
-        owned = await _models({"select": "id", "id": f"eq.{model_id}", **rights.own("owner_id")}, rights)
+        owned = await _models({"select": "id", "id": f"eq.{model_id}", **rights.own_models()}, rights)
         if not owned:
             return []
     return await _promotions(params, rights)
@@ -103,7 +103,9 @@ async def roll_back(slug: str, alias: str, reason: str, rights: Rights) -> str:
 
 async def update_model(slug: str, changes: Row, rights: Rights) -> bool:
     """Change title, description or visibility. False: there is no such model, or it is not theirs to change."""
-    params = {"slug": f"eq.{slug}", "select": "id", **rights.own("owner_id")}
+    is_owners_alone = not changes.keys().isdisjoint({"visibility", "keep_inputs"})
+    own = rights.own("owner_id") if is_owners_alone else rights.own_models(is_changing=True)
+    params = {"slug": f"eq.{slug}", "select": "id", **own}
     headers = {"prefer": "return=representation"}
     response = await call("PATCH", "/rest/v1/models", rights=rights, params=params, json=changes, headers=headers)
     return bool(response.json())
@@ -136,7 +138,7 @@ async def _promotions(params: Row, rights: Rights) -> list[Row]:
 
 def _visible(rights: Rights) -> Row:
     """Narrow a read to what an API key's owner may see; for everybody else row security does it."""
-    return {"or": f"(visibility.eq.public,owner_id.eq.{rights.acting_for})"} if rights.is_narrow else {}
+    return rights.own_models("visibility.eq.public")
 
 
 def _told(rights: Rights) -> Rights:
