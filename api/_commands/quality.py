@@ -26,18 +26,19 @@ Pytest = Annotated[list[str] | None, typer.Argument(metavar="-- PYTEST", help="W
 
 _PYTEST = re.compile(r"^=+ .*\b(?:passed|failed|error|skipped)\b.* in [\d.:]+.*=+$|^\d+ (?:passed|failed).* in [\d.]+s")
 _VITEST = re.compile(r"^\s*Tests\s+\S")
+_PROJECT = re.compile(r"^\s*[\w-]+:(?:[\w-]+:)?\s")
 _COUNT = re.compile(r"(\d+) (passed|failed|error|skipped)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def check() -> int:
     """Check format, lint and types of everything, and what else can be told without running it."""
-    return _run("check", at_once=2).exit_code
+    return _run("check").exit_code
 
 
 def build() -> int:
     """Build what is deployed."""
-    return _run("build", at_once=2).exit_code
+    return _run("build").exit_code
 
 
 def run_tests(arguments: Pytest = None) -> int:
@@ -49,10 +50,10 @@ def run_tests(arguments: Pytest = None) -> int:
     os.environ["ROWCAST_CHROMIUM"] = str(browser.require())
     if arguments:
         return _follow([sys.executable, "-m", "pytest", *arguments]).exit_code
-    checked = _run("check", at_once=2)
+    checked = _run("check")
     if checked.exit_code == EXIT_INTERRUPTED:
         return EXIT_INTERRUPTED
-    tested = _run("test", at_once=1)  # one after the other: some tests measure time
+    tested = _run("test")
     if tested.exit_code == EXIT_INTERRUPTED:
         return EXIT_INTERRUPTED
     counts, words = tested.counts, {True: "pass", False: "fail"}
@@ -73,17 +74,17 @@ class Outcome:
         self.counts: Counter[str] = Counter()
 
     def read(self, line: str) -> None:
-        """Take the closing line of a test runner into account."""
-        plain = _COLOURS.sub("", line).strip()
+        """Take the closing line of a test runner into account, with or without the project's name before it."""
+        plain = _PROJECT.sub("", _COLOURS.sub("", line)).strip()
         if _PYTEST.match(plain) or _VITEST.match(plain):
             for number, word in _COUNT.findall(plain.replace("errors", "error")):
                 self.counts[word] += int(number)
 
 
-def _run(target: str, *, at_once: int) -> Outcome:
-    """Run one target of every project, so many at once; what they say is passed through as it comes."""
+def _run(target: str) -> Outcome:
+    """Run one target of every project, two at a time; what they say is passed through line by line as it comes."""
     command = [str(tools.node()), str(tools.npm_command("nx")), "run-many", "--target", target, "--nxBail=false"]
-    return _follow([*command, f"--parallel={at_once}", "--output-style", "stream-without-prefixes"])
+    return _follow([*command, "--parallel=2", "--output-style", "stream"])
 
 
 def _follow(command: list[str]) -> Outcome:

@@ -1,8 +1,10 @@
 """Where the embedded stack lives and which ports it uses: the variables only the stack reads."""
 
 import os
+import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -12,6 +14,7 @@ from api._stack.errors import StackError
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME_VARIABLE = "ROWCAST_HOME"
 HIGHEST_PORT = 65535
+_QUIET_PORTS = (20_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,18 @@ class Ports:
 
     @classmethod
     def free(cls) -> Self:
-        """Pick ports nobody uses at the moment, all different."""
-        sockets = [socket.socket() for _ in fields(cls)]
-        try:
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            return cls(*(each.getsockname()[1] for each in sockets))
-        finally:
-            for each in sockets:
-                each.close()
+        """Pick ports nobody uses at the moment, all different.
+
+        They lie below those that systems give to outgoing connections, which come and go before a server starts.
+        """
+        found: list[int] = []
+        for port in random.sample(range(*_QUIET_PORTS), k=_QUIET_PORTS[1] - _QUIET_PORTS[0]):
+            with socket.socket() as tried, suppress(OSError):
+                tried.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == len(fields(cls)):
+                return cls(*found)
+        raise StackError(f"no free ports between {_QUIET_PORTS[0]} and {_QUIET_PORTS[1]}")
 
 
 @dataclass(frozen=True)
