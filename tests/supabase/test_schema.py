@@ -23,6 +23,7 @@ CLIENT_FUNCTIONS = {
         "rotate_api_key",
         "rotate_subscription",
         "set_member",
+        "set_person_role",
         "set_user_role",
         "test_subscription",
     },
