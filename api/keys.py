@@ -4,9 +4,9 @@ import hashlib
 import secrets
 import string
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Body, Path, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api._lib.app import create_app
@@ -60,6 +60,15 @@ class Key(BaseModel):
     revoked_at: Time | None
     last_used_at: Time | None = Field(description="To the minute")
     created_at: Time
+    rotated_from: str | None = Field(description="Id of the key that this one replaces")
+
+
+class Rotation(BaseModel):
+    """How a key shall be replaced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    overlap_hours: int = Field(default=24, ge=0, le=720, description="So long both keys work; 0: the old one ends now")
 
 
 class NewKey(Key):
@@ -79,19 +88,18 @@ async def create_key(order: KeyOrder, caller: Person) -> NewKey:
     """Create a key that acts for you, within its scopes. Your roles bound it."""
     if order.expires_at and order.expires_at <= datetime.now(UTC):
         raise RequestInvalid("expires_at lies in the past", errors=[("#/expires_at", "must lie in the future")])
-    prefix, secret = _random(_PREFIX_CHARACTERS), _random(_SECRET_CHARACTERS)
-    key = f"rc_{prefix}_{secret}"
+    made = _make()
     row = {
         **identity(),
         "name": order.name,
-        "prefix": prefix,
-        "hash": hashlib.sha256(key.encode()).hexdigest(),
+        "prefix": made.prefix,
+        "hash": made.hash,
         "scopes": sorted(set(order.scopes)),
         "model_id": (await models.find_model(order.model, caller.rights))["id"] if order.model else None,
         "expires_at": order.expires_at.isoformat() if order.expires_at else None,
     }
-    made = await store.create_key(row, caller.rights)
-    return NewKey(**_face(made), key=key)
+    kept = await store.create_key(row, caller.rights)
+    return NewKey(**_face(kept), key=made.key)
 
 
 @router.get("/api/keys", responses=problems(401, 403, 503), openapi_extra=PERSON)
@@ -100,12 +108,38 @@ async def list_keys(caller: Person) -> KeyList:
     return KeyList(keys=[Key(**_face(row)) for row in await store.list_keys(caller.user_id, caller.rights)])
 
 
+@router.post(
+    "/api/keys/{key_id}/rotate", status_code=201, responses=problems(401, 403, 404, 409, 422, 503), openapi_extra=PERSON
+)
+async def rotate_key(
+    key_id: Annotated[Uuid, Path(description="Id of the key to replace")],
+    caller: Person,
+    order: Annotated[Rotation, Body(default_factory=Rotation)],
+) -> NewKey:
+    """Replace a key by a new one with the same name, scopes, model and length of life; both work for the overlap."""
+    made = _make()
+    kept = await store.rotate_key(key_id, made.prefix, made.hash, order.overlap_hours, caller.rights)
+    return NewKey(**_face(kept), key=made.key)
+
+
 @router.delete("/api/keys/{key_id}", status_code=204, responses=problems(401, 403, 404, 422, 503), openapi_extra=PERSON)
 async def revoke_key(key_id: Annotated[Uuid, Path(description="Id of the key")], caller: Person) -> Response:
     """Revoke a key for good. It stops working within five seconds everywhere."""
     if not await store.revoke_key(key_id, caller.user_id, caller.rights):
         raise NotFound(f"You have no working key {key_id}")
     return Response(status_code=204)
+
+
+class _Made(NamedTuple):
+    key: str
+    prefix: str
+    hash: str
+
+
+def _make() -> _Made:
+    prefix = _random(_PREFIX_CHARACTERS)
+    key = f"rc_{prefix}_{_random(_SECRET_CHARACTERS)}"
+    return _Made(key, prefix, hashlib.sha256(key.encode()).hexdigest())
 
 
 def _random(length: int) -> str:

@@ -22,6 +22,7 @@ class Me(BaseModel):
     email: str | None = Field(description="Of a signed-in person")
     role: Literal["anonymous", "viewer", "analyst", "admin"]
     scopes: list[str] = Field(description="Of an API key; empty for people, who hold them all")
+    model: str | None = Field(description="The only model an API key works for")
 
 
 @router.get("/api/me", responses=problems(401, 503), openapi_extra=ANYONE)
@@ -34,6 +35,7 @@ async def get_me(caller: AnyCaller) -> Me:
         email=caller.email or None,
         role=role,
         scopes=sorted(caller.scopes),
+        model=caller.model_slug or None,
     )
 
 

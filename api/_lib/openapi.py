@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api._lib import VERSION
-from api._lib.problems import Problem
+from api._lib.problems import Problem, problems
 from api._lib.settings import settings
 
 _DESCRIPTION = """Row in, prediction out. Tables become certified models behind a prediction endpoint.
@@ -22,7 +22,9 @@ _TAGS = [
     {"name": "datasets", "description": "Tables that models are trained on"},
     {"name": "batches", "description": "Whole datasets scored in the background"},
     {"name": "runs", "description": "Training runs, live"},
+    {"name": "subscriptions", "description": "Webhooks out: who is told of what, and how that went"},
     {"name": "keys", "description": "API keys for machines"},
+    {"name": "people", "description": "Who may sign in, with whom models are shared, what was done to access"},
     {"name": "me", "description": "Who is calling"},
     {"name": "health", "description": "Is it alive, is it ready, what can it do"},
 ]
@@ -52,4 +54,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
     description["components"]["securitySchemes"] = _SECURITY_SCHEMES
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            _add_common_answers(operation)
     return description
+
+
+def _add_common_answers(operation: dict[str, Any]) -> None:
+    """Add what the frame around every operation may answer: the caller asks too often, or sends what cannot be read."""
+    statuses = (400, 413, 429) if "requestBody" in operation else (429,)
+    common = {str(status): answer for status, answer in problems(*statuses).items()}
+    operation["responses"] = dict(sorted({**common, **operation["responses"]}.items()))

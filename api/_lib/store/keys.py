@@ -10,7 +10,7 @@ from api._lib.upstream import SERVICE, Rights, call
 Row = dict[str, Any]
 
 _PATH = "/rest/v1/api_keys"
-_FACE = "id,name,prefix,scopes,model:models(slug),expires_at,revoked_at,last_used_at,created_at"
+_FACE = "id,name,prefix,scopes,model:models(slug),expires_at,revoked_at,last_used_at,created_at,rotated_from"
 _LOOK_UP_DEADLINE_SECONDS = 1.5
 
 
@@ -71,6 +71,13 @@ async def create_key(row: Row, rights: Rights) -> Row:
     headers = {"prefer": "return=representation"}
     response = await call("POST", _PATH, rights=rights, params={"select": _FACE}, json=row, headers=headers)
     return dict(response.json()[0])
+
+
+async def rotate_key(key_id: str, prefix: str, digest: str, overlap_hours: int, rights: Rights) -> Row:
+    """Replace a working key; the old one ends after the overlap."""
+    sent = {"key_id": key_id, "new_prefix": prefix, "new_hash": digest, "overlap_hours": overlap_hours}
+    made = (await call("POST", "/rest/v1/rpc/rotate_api_key", rights=rights, json=sent)).json()
+    return dict((await call("GET", _PATH, rights=rights, params={"select": _FACE, "id": f"eq.{made}"})).json()[0])
 
 
 async def revoke_key(key_id: str, owner_id: str, rights: Rights) -> bool:
