@@ -13,8 +13,8 @@ from api._lib.errors import Conflict, Unavailable
 from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
-from api._lib.store import batches as store
 from api._lib.store import files
+from api._lib.store.batches import BATCHES
 from api._lib.times import Time
 from api._lib.uuids import Uuid
 
@@ -89,7 +89,7 @@ async def create_batch(order: BatchOrder, caller: Trainer) -> Batch:
     if not found.version.id:
         raise Unavailable("The database does not answer at the moment")
     row = {**identity(), "dataset_id": order.dataset_id, "version_id": found.version.id}
-    return Batch(**await store.create_batch(row, caller.rights))
+    return Batch(**await BATCHES.create(row, caller.rights))
 
 
 @router.get("/api/batches", responses=problems(401, 403, 422, 503), openapi_extra=SOMEBODY)
@@ -99,20 +99,20 @@ async def list_batches(
     before: Annotated[Uuid | None, Query(description="Only what is older than the batch of this id")] = None,
 ) -> BatchList:
     """List your batches, newest first. For the next page pass the last id as `before`."""
-    found = await store.list_batches(caller.rights, limit=limit, before=before)
+    found = await BATCHES.list(caller.rights, limit=limit, before=before)
     return BatchList(batches=[Batch(**row) for row in found])
 
 
 @router.get("/api/batches/{batch_id}", responses=problems(401, 403, 404, 422, 503), openapi_extra=SOMEBODY)
 async def get_batch(batch_id: BatchId, caller: Trainer) -> Batch:
     """Read how far a batch is."""
-    return Batch(**await store.find_batch(batch_id, caller.rights))
+    return Batch(**await BATCHES.find(batch_id, caller.rights))
 
 
 @router.post("/api/batches/{batch_id}/cancel", responses=problems(401, 403, 404, 409, 422, 503), openapi_extra=SOMEBODY)
 async def cancel_batch(batch_id: BatchId, caller: Trainer) -> Batch:
     """Cancel a queued or running batch. A running one stops within seconds; cancelling twice changes nothing."""
-    return Batch(**await store.cancel_batch(batch_id, caller.rights))
+    return Batch(**await BATCHES.cancel(batch_id, caller.rights))
 
 
 @router.get("/api/batches/{batch_id}/result", responses=problems(401, 403, 404, 409, 422, 503), openapi_extra=SOMEBODY)
@@ -122,7 +122,7 @@ async def get_result(batch_id: BatchId, caller: Trainer) -> Result:
     It is a CSV: the dataset's columns, then `prediction`, a column per class or the ends of the interval, then `error`.
     Texts that a spreadsheet would run carry an apostrophe in front. A result above 50 MB is packed with gzip (`.csv.gz`).
     """
-    row = await store.find_batch(batch_id, caller.rights)
+    row = await BATCHES.find(batch_id, caller.rights)
     if row["status"] != "succeeded":
         raise Conflict(f"The batch has no result: it is {row['status']}")
     ending = ".csv.gz" if row["result_path"].endswith(".gz") else ".csv"

@@ -13,6 +13,7 @@ from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import runs as store
+from api._lib.store.runs import RUNS
 from api._lib.times import Time
 from api._lib.uuids import Uuid
 from models.contract import Task
@@ -110,7 +111,7 @@ async def create_run(order: RunOrder, caller: Trainer) -> Run:
     """Ask for a training run. A worker takes it up; watch its events. Analysts and admins may."""
     row = {**identity(), **order.model_dump(exclude={"model", "options"})}
     row |= {"model_slug": order.model, "options": order.options.model_dump(exclude_none=True)}
-    return Run(**await store.create_run(row, caller.rights))
+    return Run(**await RUNS.create(row, caller.rights))
 
 
 @router.get("/api/runs", responses=problems(401, 403, 422, 503), openapi_extra=SOMEBODY)
@@ -124,20 +125,20 @@ async def list_runs(
     """List your runs, newest first. For the next page pass the last id as `before`."""
     filters = {"model_slug": model, "status": status}
     wanted = {column: value for column, value in filters.items() if value is not None}
-    found = await store.list_runs(caller.rights, limit=limit, before=before, filters=wanted)
+    found = await RUNS.list(caller.rights, limit=limit, before=before, filters=wanted)
     return RunList(runs=[Run(**row) for row in found])
 
 
 @router.get("/api/runs/{run_id}", responses=problems(401, 403, 404, 422, 503), openapi_extra=SOMEBODY)
 async def get_run(run_id: RunId, caller: Trainer) -> Run:
     """Read where a run stands."""
-    return Run(**await store.find_run(run_id, caller.rights))
+    return Run(**await RUNS.find(run_id, caller.rights))
 
 
 @router.post("/api/runs/{run_id}/cancel", responses=problems(401, 403, 404, 409, 422, 503), openapi_extra=SOMEBODY)
 async def cancel_run(run_id: RunId, caller: Trainer) -> Run:
     """Cancel a queued or running run. A running one stops within seconds; cancelling twice changes nothing."""
-    return Run(**await store.cancel_run(run_id, caller.rights))
+    return Run(**await RUNS.cancel(run_id, caller.rights))
 
 
 @router.get(
@@ -163,7 +164,7 @@ async def get_events(
     A stream ends after the event that ends the run, and before the platform would cut it: then connect again. The same
     path answers WebSockets: the first message is `{"access_token": "…", "after": 0}`, then each event is one message.
     """
-    run = await store.find_run(run_id, caller.rights)
+    run = await RUNS.find(run_id, caller.rights)
     after = max(after, last_event_id or 0)
     if "text/event-stream" in request.headers.get("accept", ""):
         stream = live.stream_events(run_id, after, caller.rights)

@@ -1,24 +1,13 @@
-"""A batch as its worker sees it: taking it up, noting what is done, ending it. The only file with SQL about batches.
+"""A batch as its worker sees it: noting what is done, ending it. The only file with SQL about batches."""
 
-Each write names the attempt it belongs to, so a worker that was thought dead and comes back cannot write any more.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from uuid_utils import uuid7
 
-from api._jobs.connection import connect
-from api._jobs.errors import RunLost, RunPostponed
-
-MAX_ATTEMPTS = 5
-STALE_AFTER = timedelta(seconds=10)
-"""A running batch whose heartbeat is older may be taken up; its part was written or lost by then."""
+from api._jobs.record import Record
 
 _READ = """
 select batch.status, batch.attempt, batch.heartbeat_at, batch.rows_total, batch.rows_done, batch.rows_failed, batch.parts,
@@ -54,7 +43,7 @@ select %(log_id)s, model_id, version_id, finished_at, 'batch', case when created
 from ended returning id
 """
 _END = """
-update public.batches set status = %(status)s, reason = %(reason)s, attempt = attempt - %(give_back)s,
+update public.batches set status = %(status)s, reason = %(why)s, attempt = attempt - %(give_back)s,
   heartbeat_at = null, finished_at = case when %(status)s = 'failed' then now() end
 where id = %(id)s and attempt = %(attempt)s and status = 'running'
 """
@@ -70,56 +59,23 @@ class Progress:
     parts: int = 0
 
 
-class BatchRecord:
-    """One attempt at one batch, and the connection it is written over."""
+class BatchRecord(Record):
+    """One attempt at one batch."""
 
-    def __init__(self, connection: psycopg.Connection[dict[str, Any]], batch_id: UUID) -> None:
-        self.batch_id = batch_id
-        self.attempt = 0
-        self.facts: dict[str, Any] = {}
+    NOUN = "batch"
+    MAX_ATTEMPTS = 5
+    READ, TAKE_UP, END = _READ, _TAKE_UP, _END
+
+    def __init__(self, connection: psycopg.Connection[dict[str, Any]], row_id: UUID) -> None:
+        super().__init__(connection, row_id)
         self.progress = Progress()
-        self._connection = connection
-
-    @classmethod
-    @contextmanager
-    def open(cls, batch_id: UUID) -> Iterator["BatchRecord"]:
-        """Connect to the database for the time of one batch."""
-        record = cls(connect("batch"), batch_id)
-        try:
-            yield record
-        finally:
-            record._connection.close()
-
-    def ensure_connected(self) -> None:
-        """Connect again where the connection broke."""
-        if self._connection.broken:
-            self._connection.close()
-            self._connection = connect("batch")
 
     def take_up(self) -> bool:
-        """Make the batch this worker's, in state running; False when there is nothing left to do.
-
-        Raises:
-            RunPostponed: another worker still shows signs of life.
-        """
-        with self._connection.transaction():
-            facts = self._connection.execute(_READ, (self.batch_id,)).fetchone()
-            if facts is None:
-                return False
-            self.facts, self.attempt = facts, facts["attempt"]
+        """Make the batch this worker's, and go on where the one before it stopped."""
+        is_ours = super().take_up()
+        if facts := self.facts:
             self.progress = Progress(facts["rows_total"] or 0, facts["rows_done"], facts["rows_failed"], facts["parts"])
-            if facts["status"] not in {"queued", "running"}:
-                return False
-            if facts["status"] == "running":
-                if facts["heartbeat_at"] is not None and datetime.now(UTC) - facts["heartbeat_at"] < STALE_AFTER:
-                    raise RunPostponed("Another worker is at it.")
-                if self.attempt >= MAX_ATTEMPTS:
-                    self.fail(f"The worker died {MAX_ATTEMPTS} times in the middle of this batch.")
-                    return False
-            row = self._connection.execute(_TAKE_UP, (self.batch_id,)).fetchone()
-            assert row is not None
-            self.attempt = row["attempt"]
-        return True
+        return is_ours
 
     def part(self, number: int) -> str:
         """Name the object of one part of the result."""
@@ -148,20 +104,3 @@ class BatchRecord:
         """
         failed = self.progress.rows_failed
         self._execute(_SUCCEED, path=path, size=size, sha256=sha256, rows_failed=failed, log_id=str(uuid7()))
-
-    def fail(self, reason: str) -> None:
-        """End the batch as failed, with the reason its owner reads."""
-        self._end("failed", reason)
-
-    def give_back(self, reason: str | None, *, is_counted: bool) -> None:
-        """Put the batch back to queued; an attempt that was only interrupted does not count."""
-        self._end("queued", reason, give_back=0 if is_counted else 1)
-
-    def _execute(self, statement: str, **values: Any) -> None:
-        named = {"id": self.batch_id, "attempt": self.attempt, **values}
-        if self._connection.execute(statement, named).fetchone() is None:
-            raise RunLost("The batch was cancelled or taken up by another worker.")
-
-    def _end(self, status: str, reason: str | None, *, give_back: int = 0) -> None:
-        values = {"id": self.batch_id, "attempt": self.attempt, "status": status, "reason": reason}
-        self._connection.execute(_END, {**values, "give_back": give_back})

@@ -1,7 +1,7 @@
 """The queue: procrastinate on Postgres, in a schema of its own.
 
 Its tables come from the installed package and are never copied into our migrations. Jobs are put in by the database
-itself (see the triggers on `runs` and `batches`), so nothing here is needed to start one.
+itself (`private.defer_job`, called by triggers), so nothing here is needed to start one.
 """
 
 from datetime import timedelta
@@ -20,6 +20,16 @@ from api._lib.settings import settings
 SCHEMA = "procrastinate"
 TRAINING_QUEUE = "training"
 SCORING_QUEUE = "scoring"
+CHORES_QUEUE = "chores"
+"""Short work on data and registry: profiles, replays, what is left lying about."""
+
+LONG_QUEUES = (TRAINING_QUEUE, SCORING_QUEUE)
+SHORT_QUEUES = (CHORES_QUEUE,)
+"""Queues whose jobs take seconds; they share their places, so that nothing short waits for a training."""
+
+REQUEUE = ("requeue_lost_runs", "requeue_lost_batches")
+"""Functions of the schema `private` that queue again what no job stands for, and return the ids."""
+
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=20))
 """Waiting times before the second and the third attempt."""
 
@@ -49,7 +59,7 @@ def _open_pool(**options: Any) -> AsyncConnectionPool:
     return AsyncConnectionPool(
         settings().database_url,
         min_size=1,
-        max_size=5,
+        max_size=8,
         kwargs={"application_name": "rowcast worker"},
         **options,
     )

@@ -1,6 +1,5 @@
-"""A run as its worker sees it: taking it up, noting what happens, ending it. The only file with SQL about runs.
+"""A run as its worker sees it: noting what happens, registering what came of it. The only file with SQL about runs.
 
-Each write names the attempt it belongs to, so a worker that was thought dead and comes back cannot write any more.
 The database numbers the events and notes the changes of status itself.
 """
 
@@ -8,19 +7,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from api._jobs.connection import connect
-from api._jobs.errors import RunLost, RunPostponed, RunRejected
-
-MAX_ATTEMPTS = 3
-STALE_AFTER = timedelta(seconds=10)
-"""A running run whose heartbeat is older has no worker. Workers beat every two seconds."""
+from api._jobs.errors import RunLost, RunRejected
+from api._jobs.record import Record
 
 _TAKEN_OVER = "PT410"
 _READ = """
@@ -50,7 +45,9 @@ update public.runs set status = 'running', attempt = attempt + 1, heartbeat_at =
 where id = %s returning attempt
 """
 _END = """
-update public.runs set status = %(status)s, message = %(message)s, reason = %(reason)s,
+update public.runs set status = %(status)s,
+  message = case %(status)s when 'failed' then 'Failed' else %(why)s end,
+  reason = case %(status)s when 'failed' then %(why)s end,
   attempt = attempt - %(give_back)s, heartbeat_at = null,
   finished_at = case when %(status)s = 'failed' then now() end
 where id = %(id)s and attempt = %(attempt)s and status = 'running'
@@ -74,57 +71,12 @@ class Version:
     number: int
 
 
-class RunRecord:
-    """One attempt at one run, and the connection it is written over."""
+class RunRecord(Record):
+    """One attempt at one run."""
 
-    def __init__(self, connection: psycopg.Connection[dict[str, Any]], run_id: UUID) -> None:
-        self.run_id = run_id
-        self.attempt = 0
-        self.facts: dict[str, Any] = {}
-        self._connection = connection
-
-    @classmethod
-    @contextmanager
-    def open(cls, run_id: UUID) -> Iterator["RunRecord"]:
-        """Connect to the database for the time of one run."""
-        record = cls(connect("run"), run_id)
-        try:
-            yield record
-        finally:
-            record._connection.close()
-
-    def reconnect(self) -> None:
-        """Replace a connection that broke."""
-        self._connection.close()
-        self._connection = connect("run")
-
-    def ensure_connected(self) -> None:
-        """Connect again where the connection broke."""
-        if self._connection.broken:
-            self.reconnect()
-
-    def take_up(self) -> bool:
-        """Make the run this worker's, in state running; False when there is nothing left to do.
-
-        Raises:
-            RunPostponed: another worker still shows signs of life.
-        """
-        with self._connection.transaction():
-            facts = self._connection.execute(_READ, (self.run_id,)).fetchone()
-            if facts is None or facts["status"] not in {"queued", "running"}:
-                return False
-            self.facts, self.attempt = facts, facts["attempt"]
-            if facts["status"] == "running":
-                if facts["heartbeat_at"] is not None and datetime.now(UTC) - facts["heartbeat_at"] < STALE_AFTER:
-                    raise RunPostponed("Another worker is at it.")
-                if self.attempt >= MAX_ATTEMPTS:
-                    self.fail(f"The worker died {MAX_ATTEMPTS} times in the middle of this run.")
-                    return False
-                self._end("queued", "The worker died; starting again")
-            row = self._connection.execute(_TAKE_UP, (self.run_id,)).fetchone()
-            assert row is not None
-            self.attempt = row["attempt"]
-        return True
+    NOUN = "run"
+    MAX_ATTEMPTS = 3
+    READ, TAKE_UP, END = _READ, _TAKE_UP, _END
 
     def note(self, events: Sequence[Event] = (), *, progress: float = 0.0, message: str | None = None) -> None:
         """Write events and the heartbeat, in one statement.
@@ -132,17 +84,14 @@ class RunRecord:
         Raises:
             RunLost: the run was cancelled, deleted or taken up by another worker.
         """
-        parameters = {
-            "id": self.run_id,
-            "attempt": self.attempt,
-            "progress": progress,
-            "message": message,
-            "ats": [event.at for event in events],
-            "kinds": [event.kind for event in events],
-            "data": [json.dumps(event.data) for event in events],
-        }
-        if self._connection.execute(_NOTE, parameters).fetchone() is None:
-            raise RunLost("The run was cancelled or taken up by another worker.")
+        self._execute(
+            _NOTE,
+            progress=progress,
+            message=message,
+            ats=[event.at for event in events],
+            kinds=[event.kind for event in events],
+            data=[json.dumps(event.data) for event in events],
+        )
 
     def note_table(self, rows: int, columns: int) -> None:
         """Keep with the dataset what reading it showed."""
@@ -155,7 +104,7 @@ class RunRecord:
         """List the digests that this or an earlier attempt set out to publish."""
         rows = self._connection.execute(
             "select distinct data ->> 'digest' as digest from public.run_events where run_id = %s and data ? 'digest'",
-            (self.run_id,),
+            (self.row_id,),
         )
         return [row["digest"] for row in rows]
 
@@ -181,7 +130,7 @@ class RunRecord:
             RunRejected: the registry refuses it, for instance because the name was taken meanwhile.
         """
         call = "select id, number from public.register_version(%s, %s, %s, %s, %s)"
-        arguments = (self.run_id, self.attempt, digest, Jsonb(card), size_bytes)
+        arguments = (self.row_id, self.attempt, digest, Jsonb(card), size_bytes)
         try:
             row = self._connection.execute(call, arguments).fetchone()
         except psycopg.OperationalError:
@@ -191,24 +140,3 @@ class RunRecord:
             raise (RunLost if error.sqlstate == _TAKEN_OVER else RunRejected)(said) from error
         assert row is not None
         return Version(row["id"], row["number"])
-
-    def fail(self, reason: str) -> None:
-        """End the run as failed, with the reason its owner reads."""
-        self._end("failed", "Failed", reason=reason)
-
-    def give_back(self, message: str, *, is_counted: bool) -> None:
-        """Put the run back to queued; an attempt that was only interrupted does not count."""
-        self._end("queued", message, give_back=0 if is_counted else 1)
-
-    def _end(self, status: str, message: str, *, reason: str | None = None, give_back: int = 0) -> None:
-        self._connection.execute(
-            _END,
-            {
-                "id": self.run_id,
-                "attempt": self.attempt,
-                "status": status,
-                "message": message,
-                "reason": reason,
-                "give_back": give_back,
-            },
-        )

@@ -8,17 +8,16 @@ import asyncio
 import gzip
 import hashlib
 import shutil
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-import psycopg
 from procrastinate import JobContext
 
-from api._jobs.batch_record import MAX_ATTEMPTS, BatchRecord
-from api._jobs.errors import RunInterrupted, RunLost, RunPostponed, RunRejected
+from api._jobs import attempt
+from api._jobs.batch_record import BatchRecord
+from api._jobs.errors import RunInterrupted, RunPostponed, RunRejected
 from api._jobs.queue import SCORING_QUEUE, TryAgain, app
 from api._jobs.scoring import Scorer
 from api._jobs.storage import RESULTS, Storage
@@ -40,56 +39,13 @@ async def score_batch(context: JobContext, batch_id: str) -> None:
 
 
 def carry_out(batch_id: UUID, stop: threading.Event) -> None:
-    """Take a batch up and bring it to an end.
-
-    Raises:
-        RunPostponed: it is queued again and should be tried later.
-        RunInterrupted: `stop` was set; it is queued again as if never taken up.
-    """
+    """Score a batch. Raises RunPostponed and RunInterrupted."""
     with BatchRecord.open(batch_id) as record, Storage.open() as storage:
-        if not record.take_up():
-            _remove_parts(record, storage)
-            return
-        log.info("batch started", batch_id=str(batch_id), attempt=record.attempt, parts=record.progress.parts)
-        try:
-            with tempfile.TemporaryDirectory(prefix="rowcast-batch-", ignore_cleanup_errors=True) as folder:
-                _Attempt(record, storage, Path(folder), stop).run()
-        except RunLost as error:
-            log.info("batch lost", batch_id=str(batch_id), reason=str(error))
-        except RunRejected as error:
-            record.fail(str(error))
-            log.info("batch failed", batch_id=str(batch_id), reason=str(error))
-        except RunInterrupted:
-            record.give_back(None, is_counted=False)
-            raise
-        except Exception as error:  # noqa: BLE001  whatever it was, the owner of the batch gets to know
-            _postpone(record, _cause(error))
-        _remove_parts(record, storage)
-
-
-def _cause(error: Exception) -> RunPostponed:
-    """Say what got in the way of a batch that may succeed the next time."""
-    match error:
-        case RunPostponed():
-            return error
-        case psycopg.OperationalError():
-            return RunPostponed("The database did not answer.")
-        case OSError():
-            return RunPostponed(f"The worker's machine failed: {error.strerror}.")
-        case _:
-            log.exception("batch broke", error)
-            return RunPostponed(f"Something went wrong in the worker ({type(error).__name__}).")
-
-
-def _postpone(record: BatchRecord, error: RunPostponed) -> None:
-    record.ensure_connected()
-    if record.attempt >= MAX_ATTEMPTS:
-        record.fail(f"{error} Tried {MAX_ATTEMPTS} times.")
-        log.warning("batch failed", batch_id=str(record.batch_id), reason=str(error))
-        return
-    record.give_back(f"{error} Trying again ({record.attempt} of {MAX_ATTEMPTS} attempts)", is_counted=True)
-    log.warning("batch postponed", batch_id=str(record.batch_id), reason=str(error))
-    raise error
+        attempt.carry_out(
+            record,
+            lambda folder: _Attempt(record, storage, folder, stop).run(),
+            lambda: _remove_parts(record, storage),
+        )
 
 
 def _remove_parts(record: BatchRecord, storage: Storage) -> None:
@@ -101,7 +57,7 @@ def _remove_parts(record: BatchRecord, storage: Storage) -> None:
     try:
         storage.remove(RESULTS, parts)
     except RunPostponed as error:
-        log.warning("parts kept", batch_id=str(record.batch_id), reason=str(error))
+        log.warning("parts kept", batch_id=str(record.row_id), reason=str(error))
 
 
 @dataclass
@@ -119,6 +75,7 @@ class _Attempt:
             raise RunRejected(f"The table has {scorer.rows} rows; the limit is {MAX_ROWS}: score it in two parts.")
         self.record.progress.rows_total = scorer.rows
         self.record.note()
+        log.info("batch read", batch_id=str(self.record.row_id), rows=scorer.rows, parts=self.record.progress.parts)
         result = self.folder / "result.csv"
         with result.open("wb") as file:
             file.write(scorer.header())
@@ -183,5 +140,3 @@ class _Attempt:
         kind = "application/gzip" if result.suffix == ".gz" else "text/csv"
         self.storage.write(RESULTS, path, content, kind)
         self.record.succeed(path, size=size, sha256=hashlib.sha256(content).hexdigest())
-        rows = self.record.progress
-        log.info("batch succeeded", batch_id=str(self.record.batch_id), rows=rows.rows_total, failed=rows.rows_failed)

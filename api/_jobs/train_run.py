@@ -6,7 +6,6 @@ is found by the next attempt and either finished or taken away. A version and th
 
 import asyncio
 import hashlib
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,9 +20,10 @@ import orjson
 import psycopg
 from procrastinate import JobContext
 
-from api._jobs.errors import RunInterrupted, RunLost, RunPostponed, RunRejected
+from api._jobs import attempt
+from api._jobs.errors import RunInterrupted, RunPostponed, RunRejected
 from api._jobs.queue import TRAINING_QUEUE, TryAgain, app
-from api._jobs.run_record import MAX_ATTEMPTS, Event, RunRecord, Version
+from api._jobs.run_record import Event, RunRecord, Version
 from api._jobs.storage import Storage
 from api._jobs.trainer import ENDED, Order
 from api._jobs.trainer_process import TrainerProcess
@@ -47,58 +47,13 @@ async def train(context: JobContext, run_id: str) -> None:
 
 
 def carry_out(run_id: UUID, stop: threading.Event) -> None:
-    """Take a run up and bring it to an end.
-
-    Raises:
-        RunPostponed: it is queued again and should be tried later.
-        RunInterrupted: `stop` was set; it is queued again as if never taken up.
-    """
+    """Train what a run asks for. Raises RunPostponed and RunInterrupted."""
     with RunRecord.open(run_id) as record, Storage.open() as storage:
-        is_ours = record.take_up()
-        _remove_leftovers(record, storage)
-        if not is_ours:
-            return
-        log.info("run started", run_id=str(run_id), attempt=record.attempt)
-        try:
-            with tempfile.TemporaryDirectory(prefix="rowcast-run-", ignore_cleanup_errors=True) as folder:
-                _Attempt(record, storage, Path(folder), stop).run()
-        except RunLost as error:
-            log.info("run lost", run_id=str(run_id), reason=str(error))
-        except RunRejected as error:
-            record.fail(str(error))
-            log.info("run failed", run_id=str(run_id), reason=str(error))
-        except RunInterrupted:
-            record.give_back("The worker stopped; waiting for another one", is_counted=False)
-            raise
-        except Exception as error:  # noqa: BLE001  whatever it was, the owner of the run gets to know
-            _postpone(record, _cause(error))
-        _remove_leftovers(record, storage)
-
-
-def _cause(error: Exception) -> RunPostponed:
-    """Say what got in the way of a run that may succeed the next time."""
-    match error:
-        case RunPostponed():
-            return error
-        case psycopg.OperationalError():
-            return RunPostponed("The database did not answer.")
-        case OSError():
-            return RunPostponed(f"The worker's machine failed: {error.strerror}.")
-        case _:
-            log.exception("run broke", error)
-            return RunPostponed(f"Something went wrong in the worker ({type(error).__name__}).")
-
-
-def _postpone(record: RunRecord, error: RunPostponed) -> None:
-    record.ensure_connected()
-    if record.attempt >= MAX_ATTEMPTS:
-        record.fail(f"{error} Tried {MAX_ATTEMPTS} times.")
-        log.warning("run failed", run_id=str(record.run_id), reason=str(error))
-        return
-    record.give_back(f"{error} Trying again ({record.attempt} of {MAX_ATTEMPTS} attempts)", is_counted=True)
-    log.warning("run postponed", run_id=str(record.run_id), reason=str(error))
-    # What it may have uploaded is taken away by the next attempt.
-    raise error
+        attempt.carry_out(
+            record,
+            lambda folder: _Attempt(record, storage, folder, stop).run(),
+            lambda: _remove_leftovers(record, storage),
+        )
 
 
 def _remove_leftovers(record: RunRecord, storage: Storage) -> None:
@@ -109,7 +64,7 @@ def _remove_leftovers(record: RunRecord, storage: Storage) -> None:
                 try:
                     storage.remove_artefacts(digest)
                 except RunPostponed as error:
-                    log.warning("leftover kept", run_id=str(record.run_id), digest=digest, reason=str(error))
+                    log.warning("leftover kept", run_id=str(record.row_id), digest=digest, reason=str(error))
 
 
 @dataclass
@@ -126,6 +81,7 @@ class _Attempt:
 
     def run(self) -> None:
         """Go from a dataset to a version."""
+        _remove_leftovers(self.record, self.storage)
         table = self._fetch()
         self._train(table)
         self._publish()
@@ -220,8 +176,7 @@ class _Attempt:
         self._patiently(self._write)
         self._patiently(lambda: self.record.note_table(card["dataset"]["rows"], card["dataset"]["columns"]))
         version = self._patiently(register)
-        facts = {"model": self.record.facts["model_slug"], "version": version.number}
-        log.info("run succeeded", run_id=str(self.record.run_id), **facts)
+        log.info("version registered", model=self.record.facts["model_slug"], version=version.number)
 
     def _patiently[T](self, step: Callable[[], T]) -> T:
         """Repeat a step over a short outage: a finished training is worth waiting for."""

@@ -1,4 +1,4 @@
-"""The worker: takes runs and batches from the queue until it is told to stop, or until there are none left.
+"""The worker: takes runs, batches and shorter jobs from the queue until it is told to stop, or until there are none left.
 
     python -m api._jobs.worker [--drain] [--concurrency N]
 
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +22,7 @@ from procrastinate.exceptions import ConnectorException
 from psycopg_pool import PoolTimeout
 
 from api._jobs import queue
+from api._jobs.deliver import deliver
 from api._lib import log
 from api._lib.settings import settings
 
@@ -29,6 +31,9 @@ STALLED_AFTER_SECONDS = 15.0
 RECONNECT_SECONDS = 3.0
 SCORING_PLACES = 1
 """Beside the runs: a batch of a minute does not wait for a training of ten."""
+
+SHORT_PLACES = 4
+"""For all short queues together."""
 _OUTAGE = (ConnectorException, psycopg.OperationalError, PoolTimeout, OSError)
 
 
@@ -60,10 +65,15 @@ async def _serve(*, is_draining: bool, concurrency: int, stop: asyncio.Event) ->
     stop_runs = threading.Event()
     async with queue.app.open_async():
         await _recover()
+        places = (
+            ((queue.TRAINING_QUEUE,), concurrency),
+            ((queue.SCORING_QUEUE,), SCORING_PLACES),
+            (queue.SHORT_QUEUES, SHORT_PLACES),
+        )
         workers = [
-            asyncio.create_task(_take_jobs(name, places, stop_runs, is_draining=is_draining))
-            for name, places in ((queue.TRAINING_QUEUE, concurrency), (queue.SCORING_QUEUE, SCORING_PLACES))
+            asyncio.create_task(_take_jobs(names, count, stop_runs, is_draining=is_draining)) for names, count in places
         ]
+        workers.append(asyncio.create_task(deliver(is_draining=is_draining)))
         others = [asyncio.create_task(stop.wait()), asyncio.create_task(_keep_recovering())]
         finished = asyncio.gather(*workers)
         ends: list[asyncio.Future[Any]] = [finished, others[0]]
@@ -79,10 +89,10 @@ async def _serve(*, is_draining: bool, concurrency: int, stop: asyncio.Event) ->
             raise how
 
 
-async def _take_jobs(name: str, places: int, stop: threading.Event, *, is_draining: bool) -> None:
+async def _take_jobs(names: Sequence[str], places: int, stop: threading.Event, *, is_draining: bool) -> None:
     await queue.app.run_worker_async(
-        queues=[name],
-        name=name,
+        queues=list(names),
+        name=" ".join(names),
         concurrency=places,
         wait=not is_draining,
         delete_jobs="successful",
@@ -101,18 +111,16 @@ async def _keep_recovering() -> None:
 
 
 async def _recover() -> None:
-    """Bring back what a dead worker left behind, and runs and batches that no job stands for."""
+    """Bring back what a dead worker left behind, and whatever is unfinished and has no job."""
     manager = queue.app.job_manager
-    for name in (queue.TRAINING_QUEUE, queue.SCORING_QUEUE):
+    for name in (*queue.LONG_QUEUES, *queue.SHORT_QUEUES):
         for job in await manager.get_stalled_jobs(queue=name, seconds_since_heartbeat=STALLED_AFTER_SECONDS):
             with suppress(ConnectorException):  # another worker was faster
                 await manager.retry_job(job)
                 log.warning("job recovered", **job.task_kwargs)
-    connector = queue.app.connector
-    for row in await connector.execute_query_all_async("select private.requeue_lost_runs() as run_id"):
-        log.warning("run requeued", run_id=str(row["run_id"]))
-    for row in await connector.execute_query_all_async("select private.requeue_lost_batches() as batch_id"):
-        log.warning("batch requeued", batch_id=str(row["batch_id"]))
+    for function in queue.REQUEUE:
+        for row in await queue.app.connector.execute_query_all_async(f"select private.{function}() as id"):
+            log.warning("requeued", by=function, id=str(row["id"]))
 
 
 class _ThroughLog(logging.Handler):
@@ -124,7 +132,7 @@ class _ThroughLog(logging.Handler):
 
 def main() -> int:
     """Run the worker from the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="worker", description="Train queued runs and score queued batches.")
+    parser = argparse.ArgumentParser(prog="worker", description="Do what is queued: runs, batches, shorter jobs.")
     parser.add_argument("--drain", action="store_true", help="end when the queue is empty")
     parser.add_argument("--concurrency", type=int, default=1, metavar="N", help="runs at the same time (default 1)")
     arguments = parser.parse_args()

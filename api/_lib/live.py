@@ -48,7 +48,7 @@ async def serve_events(websocket: WebSocket, run_id: str) -> None:
     try:
         after, caller = await _greet(websocket)
         caller.must_hold("train")
-        await runs.find_run(run_id, caller.rights)
+        await runs.RUNS.find(run_id, caller.rights)
         listener = asyncio.ensure_future(websocket.receive())  # nothing more is expected: it ends when they leave
         try:
             code = await _tell(websocket, run_id, after, caller.rights, listener)
