@@ -65,6 +65,15 @@ class Settings:
         default=20_000,
         help="Requests per day without a credential, from all addresses together",
     )
+    private_receivers: bool = _env(
+        "ROWCAST_PRIVATE_RECEIVERS",
+        default=False,
+        help="Whether webhooks may go to private addresses and over plain http: 1 on a machine of one's own, never where "
+        "strangers subscribe",
+    )
+    cron_secret: str = _env(
+        "CRON_SECRET", default="", help="What the platform's cron shows at /api/cron; without it nobody may call that"
+    )
     log_level: str = _env("ROWCAST_LOG_LEVEL", default="info", help="debug, info, warning or error")
     model_cache_dir: str = _env(
         "ROWCAST_MODEL_CACHE_DIR",

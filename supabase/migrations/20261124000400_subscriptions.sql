@@ -75,7 +75,7 @@ for delete to authenticated using ((select private.is_admin()));
 create table private.subscription_secrets (
   id uuid primary key default private.uuid_v7(),
   subscription_id uuid not null references public.subscriptions (id) on delete cascade,
-  secret text not null,
+  secret text not null constraint "a secret starts with whsec_" check (secret ~ '^whsec_[A-Za-z0-9+/]+=*$'),
   created_at timestamptz not null default now(),
   expires_at timestamptz
 );
@@ -195,12 +195,15 @@ begin
       raise exception 'There is no model "%" whose events you may have.', asked ->> 'model' using errcode = 'PT404';
     end if;
   end if;
+  if followed is null and owner is not null and private.role_of(owner) not in ('analyst', 'admin') then
+    raise exception 'Subscribing needs the role analyst, or a model that is shared with you.' using errcode = '42501';
+  end if;
   if owner is not null and (select count(*) from public.subscriptions as held where held.owner_id = owner) >= 100 then
     raise exception 'You have 100 subscriptions; delete one first.' using errcode = 'PT409';
   end if;
-  insert into public.subscriptions (owner_id, model_id, event_types, url, description)
+  insert into public.subscriptions (id, owner_id, model_id, event_types, url, description)
   values (
-    owner, followed, array(select jsonb_array_elements_text(asked -> 'event_types')), asked ->> 'url',
+    coalesce((asked ->> 'id')::uuid, private.uuid_v7()), owner, followed, array(select jsonb_array_elements_text(asked -> 'event_types')), asked ->> 'url',
     coalesce(asked ->> 'description', '')
   )
   returning * into made;

@@ -53,7 +53,7 @@ create index deliveries_subscription_id_idx on public.deliveries (subscription_i
 create index deliveries_due_idx on public.deliveries (subscription_id, next_attempt_at)
 where state in ('pending', 'failed');
 create index deliveries_leased_idx on public.deliveries (subscription_id) where leased_until is not null;
-create index deliveries_dead_idx on public.deliveries (subscription_id, ended_at) where state = 'dead';
+create index deliveries_state_idx on public.deliveries (subscription_id, state, ended_at) where ended_at is not null;
 create index deliveries_ended_at_idx on public.deliveries (ended_at) where ended_at is not null;
 
 revoke all on public.deliveries from public, anon, authenticated, service_role;
@@ -98,6 +98,19 @@ alter table public.delivery_attempts enable row level security;
 
 create policy "whoever reads a delivery reads its attempts" on public.delivery_attempts
 for select to authenticated using (delivery_id in (select held.id from public.deliveries as held));
+
+create function private.event_body(event public.events) returns text
+language sql stable set search_path = ''
+as $$
+  -- Put together as text, so that every attempt sends, and every log shows, the same bytes.
+  select format(
+    '{"type": %s, "timestamp": %s, "data": %s}', to_json(event.type),
+    to_json(to_char(event.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')), event.data
+  );
+$$;
+
+comment on function private.event_body(public.events) is 'The body of every message about an event (Standard Webhooks).';
+revoke all on function private.event_body(public.events) from public;
 
 -- Waking who sends ---------------------------------------------------------------------------------------
 

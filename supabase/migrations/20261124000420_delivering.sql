@@ -77,7 +77,7 @@ begin
       where held.subscription_id = receiver.id and (held.expires_at is null or held.expires_at > now())
       order by held.created_at desc, held.id desc
     ),
-    'event_id', event.id, 'type', event.type, 'created_at', event.created_at, 'data', event.data
+    'event_id', event.id, 'body', private.event_body(event)
   ) order by event.id) into claimed
   from leased
   join public.events as event on event.id = leased.event_id
@@ -212,6 +212,75 @@ comment on function public.release_deliveries(jsonb) is
 revoke all on function public.release_deliveries(jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.release_deliveries(jsonb) to service_role;
 
+-- Reading how it went ------------------------------------------------------------------------------------
+
+create function public.read_delivery(delivery_id uuid, actor uuid default null) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  found_one public.deliveries;
+begin
+  select * into found_one from public.deliveries as held where held.id = read_delivery.delivery_id;
+  if found_one.id is null then
+    raise exception 'There is no delivery % that you may see.', read_delivery.delivery_id using errcode = 'PT404';
+  end if;
+  perform private.editable_subscription(found_one.subscription_id, private.acting_user(read_delivery.actor));
+  return (
+    select to_jsonb(found_one) - 'lease_id' || jsonb_build_object(
+      'type', event.type, 'body', private.event_body(event),
+      'log', coalesce(
+        (
+          select jsonb_agg(to_jsonb(attempt) - 'delivery_id' order by attempt.number)
+          from public.delivery_attempts as attempt where attempt.delivery_id = found_one.id
+        ),
+        '[]'
+      )
+    )
+    from public.events as event where event.id = found_one.event_id
+  );
+end;
+$$;
+
+comment on function public.read_delivery(uuid, uuid) is
+  'A delivery with what was sent and every attempt. Owner of the subscription and admins; actor is for servers.';
+revoke all on function public.read_delivery(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function public.read_delivery(uuid, uuid) to authenticated, service_role;
+
+grant execute on function private.as_object(jsonb) to authenticated, service_role;
+
+create function public.subscription_activity(subscriptions jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$
+  -- As the caller: row security decides what is counted. Counting ends at a thousand.
+  select coalesce(jsonb_object_agg(held.id, jsonb_build_object(
+    'waiting', (
+      select count(*) from (
+        select from public.deliveries as each
+        where each.subscription_id = held.id and each.state in ('pending', 'failed') limit 1000
+      ) as counted
+    ),
+    'dead', (
+      select count(*) from (
+        select from public.deliveries as each
+        where each.subscription_id = held.id and each.state = 'dead' and each.ended_at is not null limit 1000
+      ) as counted
+    ),
+    'last_delivered_at', (
+      select max(each.ended_at) from public.deliveries as each
+      where each.subscription_id = held.id and each.state = 'delivered' and each.ended_at is not null
+    )
+  )), '{}')
+  from public.subscriptions as held
+  where held.id = any (array(
+    select jsonb_array_elements_text(private.as_object(subscription_activity.subscriptions) -> 'ids')::uuid
+  ));
+$$;
+
+comment on function public.subscription_activity(jsonb) is
+  'For each of {"ids": [...]}: how many deliveries wait or were given up, and when one last arrived.';
+revoke all on function public.subscription_activity(jsonb) from public, anon, authenticated, service_role;
+grant execute on function public.subscription_activity(jsonb) to authenticated, service_role;
+
 -- By hand ------------------------------------------------------------------------------------------------
 
 create function public.test_subscription(subscription_id uuid, actor uuid default null) returns uuid
@@ -224,6 +293,13 @@ declare
   event_id uuid;
   delivery_id uuid;
 begin
+  if (
+    select count(*) from public.deliveries as held join public.events as event on event.id = held.event_id
+    where held.subscription_id = tested.id and held.created_at > now() - interval '1 minute'
+      and event.type = 'subscription.test'
+  ) >= 10 then
+    raise exception 'Ten tests within a minute are enough; wait a moment.' using errcode = 'PT409';
+  end if;
   insert into public.events (type, model_id, owner_id, data)
   values (
     'subscription.test', tested.model_id, tested.owner_id,

@@ -17,6 +17,7 @@ CLIENT_FUNCTIONS = {
         "list_members",
         "list_users",
         "promote",
+        "read_delivery",
         "remove_member",
         "replay_deliveries",
         "rollback_alias",
@@ -25,6 +26,7 @@ CLIENT_FUNCTIONS = {
         "set_member",
         "set_person_role",
         "set_user_role",
+        "subscription_activity",
         "test_subscription",
     },
 }

@@ -1,0 +1,46 @@
+"""What a deployment without a worker does from time to time: send the webhooks that are due, forget what ended long ago.
+
+The platform's cron calls it once a day; the database pokes it whenever something is due, where it can (pg_net).
+"""
+
+import hmac
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from api._lib.app import create_app
+from api._lib.delivery_round import Round, make_sender
+from api._lib.errors import CredentialRejected
+from api._lib.openapi import PERSON
+from api._lib.problems import problems
+from api._lib.settings import settings
+from api._lib.store import deliveries
+
+router = APIRouter(tags=["health"])
+
+SWEEP_SECONDS = 25.0
+"""With the last attempts' patience behind it, this ends well before the platform would end the function."""
+
+
+class Swept(BaseModel):
+    """What was done."""
+
+    delivered: int = Field(description="Webhooks that arrived")
+    failed: int = Field(description="Webhooks that will be sent again")
+    dead: int = Field(description="Webhooks that were given up")
+    forgotten: int = Field(description="Old deliveries that were deleted")
+
+
+@router.get("/api/cron", responses=problems(401, 503), openapi_extra=PERSON)
+async def sweep(request: Request) -> Swept:
+    """Send what is due for some seconds. For the deployment's own timers: the token is its `CRON_SECRET`."""
+    secret, shown = settings().cron_secret, request.headers.get("authorization", "")
+    if not secret or not hmac.compare_digest(shown.encode(), f"Bearer {secret}".encode()):
+        raise CredentialRejected("This is for the deployment's own timers: send 'Authorization: Bearer $CRON_SECRET'")
+    async with make_sender() as sender:
+        tally = await Round(sender).sweep(SWEEP_SECONDS)
+    forgotten = await deliveries.prune()
+    return Swept(delivered=tally["delivered"], failed=tally["failed"], dead=tally["dead"], forgotten=forgotten)
+
+
+app = create_app(router)
