@@ -131,7 +131,7 @@ async def set_role(user_id: UserId, order: RoleOrder, caller: Person) -> PersonS
     return PersonSeen(**await store.set_role(user_id, order.role, caller.rights))
 
 
-@router.get("/api/models/{slug}/members", responses=problems(401, 403, 404, 503), openapi_extra=SOMEBODY)
+@router.get("/api/models/{slug}/members", responses=problems(401, 403, 404, 422, 503), openapi_extra=SOMEBODY)
 async def list_members(slug: Slug, caller: Somebody) -> MemberList:
     """List the owner of a model and with whom it is shared. For whoever has a part in it, and admins."""
     caller.must_hold("train")
@@ -163,7 +163,7 @@ async def remove_member(slug: Slug, user_id: UserId, caller: Somebody) -> Respon
 async def list_entries(
     caller: Somebody,
     before: Annotated[Uuid | None, Query(description="Entries older than this one")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Annotated[int, Query(ge=1, le=500, description="Entries per page")] = 50,
     action: Annotated[
         str | None,
         Query(pattern=r"^[a-z_]+(\.[a-z_]*)*$", description="An action, or how it begins", examples=["key."]),

@@ -94,6 +94,7 @@ def test_me_names_the_caller(api: httpx.Client, request, who, kind, role):
         "email": user.email,
         "role": role,
         "scopes": [],
+        "model": None,
     }
 
 
@@ -109,6 +110,7 @@ def test_me_names_nobody_and_keys(api: httpx.Client, analyst: User):
         "email": None,
         "role": "anonymous",
         "scopes": [],
+        "model": None,
     }
     assert api.get("/api/me", headers={"x-api-key": key}).json() == {
         "kind": "key",
@@ -116,6 +118,7 @@ def test_me_names_nobody_and_keys(api: httpx.Client, analyst: User):
         "email": None,
         "role": "analyst",
         "scopes": ["predict", "train"],
+        "model": None,
     }
 
 

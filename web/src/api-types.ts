@@ -655,11 +655,11 @@ export interface components {
             version: number | null;
             warnings: components["schemas"]["FieldProblem"][];
         };
-        api__keys__Rotation: {
+        api___lib__subscription_schemas__Rotation: {
             /** @default 24 */
             overlap_hours: number;
         };
-        api__subscriptions__Rotation: {
+        api__keys__Rotation: {
             /** @default 24 */
             overlap_hours: number;
         };
@@ -894,9 +894,6 @@ export interface components {
         FieldProblem: {
             detail: string;
             pointer: string;
-        };
-        HTTPValidationError: {
-            detail?: components["schemas"]["ValidationError"][];
         };
         Importance: {
             deviation: number;
@@ -1265,13 +1262,6 @@ export interface components {
             /** @constant */
             method: "PUT";
             url: string;
-        };
-        ValidationError: {
-            ctx?: Record<string, never>;
-            input?: unknown;
-            loc: (string | number)[];
-            msg: string;
-            type: string;
         };
         Version: {
             baseline: components["schemas"]["Metric"][];
@@ -2935,7 +2925,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             429: {
@@ -4861,7 +4851,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["api__subscriptions__Rotation"];
+                "application/json": components["schemas"]["api___lib__subscription_schemas__Rotation"];
             };
         };
         responses: {
