@@ -5,18 +5,16 @@ import platform
 import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
-from functools import cache
 from typing import Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api._lib import VERSION, conditional, kv, openapi
+from api._lib import VERSION, conditional, kv
 from api._lib.app import create_app
 from api._lib.errors import ApiError, Unavailable
 from api._lib.problems import PROBLEM_MEDIA_TYPE, problem_body, problems
-from api._lib.routers import load_routers
 from api._lib.settings import settings
 from api._lib.store import condition
 
@@ -64,6 +62,18 @@ class Readiness(BaseModel):
     kv_commands: Budget | None = Field(description="Null where there is no key-value store")
 
 
+class Config(BaseModel):
+    """What a page in a browser needs to sign people in. Public by nature."""
+
+    supabase_url: str | None = Field(
+        description="Address of the Supabase project; null where nobody can sign in",
+        examples=["https://abcdefghijklmnop.supabase.co"],
+    )
+    supabase_publishable_key: str | None = Field(
+        description="Its publishable key: what it opens is decided by row security", examples=["sb_publishable_…"]
+    )
+
+
 @router.get("/api/health")
 async def get_health() -> Health:
     """Say that this process is alive, and what it is made of. Asks nobody else."""
@@ -102,10 +112,25 @@ async def get_readiness() -> Response:
     return Response(ready.model_dump_json(), media_type="application/json")
 
 
+@router.get("/api/config")
+async def get_config(response: Response) -> Config:
+    """Say where people sign in: the static site is the same build everywhere and asks here."""
+    response.headers["cache-control"] = "public, max-age=300"
+    return Config(
+        supabase_url=settings().supabase_public_url or settings().supabase_url or None,
+        supabase_publishable_key=settings().supabase_publishable_key or None,
+    )
+
+
 @router.get("/api/openapi.json", response_model=dict, responses={304: {"description": "Not Modified"}})
 async def get_openapi(request: Request) -> Response:
-    """Describe the whole API as OpenAPI 3.1, all functions together."""
-    return conditional.answer_json(request, _describe_everything(), cache_control="public, max-age=60")
+    """Describe the whole API as OpenAPI 3.1, all functions together, with the rows and answers of the published models.
+
+    A model's own description, private ones included, is at `/api/models/{slug}/openapi.json`.
+    """
+    from api._lib import descriptions
+
+    return conditional.answer_json(request, await descriptions.describe_api(), cache_control="public, max-age=60")
 
 
 async def _check(question: Awaitable[str | None], worst: State) -> Check:
@@ -134,11 +159,6 @@ async def _ask_kv() -> str | None:
     if spent.commands >= spent.budget:
         return f"this month's {spent.budget} commands are spent: there is no shared cache until the next"
     return None
-
-
-@cache
-def _describe_everything() -> bytes:
-    return orjson.dumps(openapi.describe(create_app(*load_routers())))
 
 
 app = create_app(router)

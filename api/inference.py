@@ -163,7 +163,7 @@ async def invoke(request: Request, model: ModelReference) -> Response:
 @router.get("/ping", responses={200: {"content": {"application/json": {}}}})
 async def ping(_request: Request) -> Response:
     """Say that the process answers, as MLflow's scoring server does."""
-    return Response(b"\n", media_type="application/json")
+    return Response(b"{}\n", media_type="application/json")
 
 
 @router.get("/version", responses={200: {"content": {"text/plain": {}}}})

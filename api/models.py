@@ -134,6 +134,25 @@ async def get_card(request: Request, slug: Slug, caller: AnyCaller, version: Ref
 
 
 @router.get(
+    "/api/models/{slug}/openapi.json",
+    responses={304: {"description": "Not Modified"}, **problems(401, 403, 404, 422, 503)},
+    response_model=dict,
+    openapi_extra=ANYONE,
+)
+async def get_model_openapi(
+    request: Request, slug: Slug, caller: AnyCaller, version: Reference = registry.CHAMPION
+) -> Response:
+    """Describe what this model answers as OpenAPI 3.1: its own rows, answers and examples, at every door."""
+    from api._lib import descriptions
+
+    found = await registry.resolve(f"{slug}@{version}", caller)
+    content = await descriptions.describe_version(found, caller)
+    # A number stands for one card, but the API around it gets new releases.
+    cache_control = f"{'public' if found.is_public else 'private'}, {_MOVING}"
+    return conditional.answer_json(request, content, cache_control=cache_control)
+
+
+@router.get(
     "/api/models/{slug}/artifact",
     responses={
         200: {"description": "model.onnx", "content": {"application/octet-stream": {}}},

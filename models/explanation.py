@@ -27,6 +27,8 @@ MAX_MODEL_ROWS = 16_384
 _SEED = 0
 _CELLS_PER_CALL = 2**20
 _ROUNDING = 1e-9
+_EXACT_INTEGERS = 2**53
+"""Beyond it a number is written with an exponent: JSON of many languages has no such whole numbers."""
 
 CellValue = float | int | bool | str | None
 
@@ -180,7 +182,7 @@ def shown_number(feature: Feature, number: np.float32) -> CellValue:
         case "boolean":
             return bool(number)
         case "integer":
-            return int(number)
+            return int(number) if abs(number) < _EXACT_INTEGERS else float(str(number))
         case "date":
             return date_text(float(number))
         case _:

@@ -21,7 +21,7 @@ def is_known(request: Request, etag: str) -> bool:
 def answer_json(request: Request, content: bytes, *, cache_control: str, etag: str | None = None) -> Response:
     """Answer with JSON, or with 304 when the client has it already."""
     etag = etag or tag(content)
-    headers = {"etag": etag, "cache-control": cache_control, "vary": "authorization, x-api-key"}
+    headers = {"etag": etag, "cache-control": cache_control, "vary": "authorization, x-api-key, accept-encoding"}
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type="application/json", headers=headers)

@@ -1,6 +1,7 @@
 """The registry over HTTP: who sees what, conditional reads, promotion and rollback."""
 
 import hashlib
+import time
 
 import httpx
 import pytest
@@ -17,7 +18,8 @@ def _slugs(answer: httpx.Response) -> set[str]:
 
 def test_list_shows_the_champion_and_its_scores(api: httpx.Client, public_model: str):
     """A gallery can be drawn from this one answer."""
-    answer = api.get("/api/models")
+    while public_model not in _slugs(answer := api.get("/api/models")):
+        time.sleep(0.1)  # it was just published, and the list is kept for a moment
 
     model = next(each for each in answer.json()["models"] if each["slug"] == public_model)
     assert model["champion"]["number"] == 1

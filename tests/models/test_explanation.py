@@ -166,7 +166,14 @@ def test_values_are_shown_as_the_model_read_them():
 
 @pytest.mark.parametrize(
     ("kind", "number", "shown"),
-    [("boolean", 1, True), ("boolean", 0, False), ("integer", 7, 7), ("number", 39.1, 39.1), ("number", nan, None)],
+    [
+        ("boolean", 1, True),
+        ("boolean", 0, False),
+        ("integer", 7, 7),
+        ("integer", -9.5e18, -9.5e18),
+        ("number", 39.1, 39.1),
+        ("number", nan, None),
+    ],
 )
 def test_cells_are_written_as_callers_write_them(kind: str, number: float, shown):
     """The float32 cell of each kind of feature becomes the value a caller would send."""
