@@ -13,7 +13,7 @@ _REQUEST_HEADERS = (
     b"last-event-id, traceparent, x-api-key, x-request-id"
 )
 _ANSWER_HEADERS = (
-    b"etag, inference-header-content-length, ratelimit, ratelimit-policy, retry-after, server-timing, "
+    b"etag, idempotency-replayed, inference-header-content-length, ratelimit, ratelimit-policy, retry-after, server-timing, "
     b"x-request-id, x-rowcast-cache, x-rowcast-degraded, x-rowcast-prediction-id"
 )
 _PREFLIGHT_SECONDS = b"7200"

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api._lib.errors import ApiError, MethodNotAllowed, NotFound, RequestInvalid, RequestMalformed, Unexpected
 
@@ -85,13 +86,24 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
         case HTTPStatus.NOT_FOUND:
             told: ApiError = NotFound(f"There is nothing at {path}")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = (error.headers or {}).get("Allow", "")
-            told = MethodNotAllowed(f"{path} answers {allowed}, not {method}", headers=error.headers)
+            headers = {"allow": ", ".join(_methods_at(request))}
+            if method == "OPTIONS":
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+            told = MethodNotAllowed(f"{path} answers {headers['allow']}, not {method}", headers=headers)
         case HTTPStatus.BAD_REQUEST:
             told = RequestMalformed("The body cannot be read")
         case _:
             told = Unexpected()
     return problem_response(told)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Name the methods of all routes at a path: the framework names those of the first."""
+    found = {"OPTIONS"}
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 async def _answer_validation_error(_request: Request, error: Exception) -> Response:
