@@ -8,6 +8,7 @@ per instance, and a caller far below it costs the store nothing. Without the sto
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +35,9 @@ WRONG_CREDENTIALS = 100
 """Wrong tokens and keys per address and minute, after which unknown ones are no longer looked up."""
 
 _IPV6_SITE_BITS = 64
+_FLAGS = re.compile(r"^#!lua[^\n]*\n")
+"""What only the hosted store understands; any other Redis refuses the script for it. It spares a lock of microseconds."""
+
 _TURNS = 4
 """Of the event loop, until nested tasks that were just started wait for something."""
 
@@ -293,6 +297,7 @@ class _OneTrip:
         self._answers: list[asyncio.Future[Any]] = []
 
     async def eval(self, script: str, keys: list[str], arguments: list[int]) -> Any:
+        script = _FLAGS.sub("", script)
         self._commands.append(["EVAL", script, str(len(keys)), *keys, *map(str, arguments)])
         answer = asyncio.get_running_loop().create_future()
         self._answers.append(answer)

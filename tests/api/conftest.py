@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,29 +105,36 @@ def private_model(publisher: Publisher, analyst: User) -> str:
 def own_site(stack: RunningStack, public_model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSite]:
     """Start an API process whose way to Supabase and to the key-value store leads through doors we can shut."""
     folder = tmp_path_factory.mktemp("own-site")
-    port = Ports.free().site
     with Forwarder(stack.supabase_url) as supabase, Forwarder(stack.kv_url) as kv:
-        environ = {
-            **os.environ,
-            **stack.environ,
-            "SUPABASE_URL": supabase.url,
-            "KV_REST_API_URL": kv.url,
-            "ROWCAST_MODEL_CACHE_DIR": str(folder / "cache"),
-            "ROWCAST_SPILL_DIR": str(folder / "spill"),
-            "ROWCAST_CORS_ORIGINS": "https://allowed.example",
-            "PYTHONPATH": str(REPOSITORY),
-        }
-        command = [sys.executable, "-m", "uvicorn", "api._stack.server:app", "--port", str(port), "--no-access-log"]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, env=environ, cwd=REPOSITORY, stdout=log, stderr=log)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
-        try:
-            _wait_for(client, process)
+        doors = {"SUPABASE_URL": supabase.url, "KV_REST_API_URL": kv.url}
+        with api_process(stack, folder, **doors, ROWCAST_CORS_ORIGINS="https://allowed.example") as client:
             yield OwnSite(client, supabase, kv, folder / "log", folder / "cache", folder / "spill")
-        finally:
-            client.close()
-            process.terminate()
-            process.wait(timeout=15)
+
+
+@contextmanager
+def api_process(stack: RunningStack, folder: Path, **environ: str) -> Iterator[httpx.Client]:
+    """Run the whole API in a process of its own, as another instance of the deployment; its log is in the folder."""
+    port = Ports.free().site
+    folder.mkdir(exist_ok=True)
+    known = {
+        **os.environ,
+        **stack.environ,
+        "ROWCAST_MODEL_CACHE_DIR": str(folder / "cache"),
+        "ROWCAST_SPILL_DIR": str(folder / "spill"),
+        "PYTHONPATH": str(REPOSITORY),
+        **environ,
+    }
+    command = [sys.executable, "-m", "uvicorn", "api._stack.server:app", "--port", str(port), "--no-access-log"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=known, cwd=REPOSITORY, stdout=log, stderr=log)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
+    try:
+        _wait_for(client, process)
+        yield client
+    finally:
+        client.close()
+        process.terminate()
+        process.wait(timeout=15)
 
 
 def _wait_for(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
