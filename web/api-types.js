@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import openapiTS, { astToString } from "openapi-typescript";
 
 /** What the site calls. */
-const CALLED = /^\/api\/(models|predict)(\/|$)/;
+const CALLED = /^\/api\/(audit|config|datasets|hooks|keys|me|models|people|predict|runs|subscriptions)(\/|$)/;
 const WORDING = new Set(["title", "description", "summary", "examples", "example"]);
 
 /** Drop what is written for people. Below `properties`, keys are names: a column may be called "title". */

@@ -165,7 +165,14 @@ def _ask_version(server: Path) -> str:
 
 
 def _make_blotter(settings: Settings) -> Callable[[str], str]:
-    public = {"SUPABASE_URL", "KV_REST_API_URL", "ROWCAST_SITE_URL", "ROWCAST_API_URL", "SUPABASE_PUBLISHABLE_KEY"}
+    public = {
+        "SUPABASE_URL",
+        "SUPABASE_PUBLIC_URL",
+        "KV_REST_API_URL",
+        "ROWCAST_SITE_URL",
+        "ROWCAST_API_URL",
+        "SUPABASE_PUBLISHABLE_KEY",
+    }
     kept = secrets.read_env(settings.env_file)
     hidden = [value for name, value in kept.items() if name not in public and not name.endswith("_EMAIL")]
 

@@ -23,6 +23,11 @@ class Settings:
     """What one deployment knows about itself. An empty text means: not there."""
 
     supabase_url: str = _env("SUPABASE_URL", default="", help="Address of the Supabase project")
+    supabase_public_url: str = _env(
+        "SUPABASE_PUBLIC_URL",
+        default="",
+        help="Address at which browsers sign in, where that is another one than SUPABASE_URL",
+    )
     supabase_publishable_key: str = _env(
         "SUPABASE_PUBLISHABLE_KEY", default="", help="Public key of the project (sb_publishable_…)"
     )

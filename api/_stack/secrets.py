@@ -63,6 +63,7 @@ def environ(settings: Settings, known: Secrets) -> dict[str, str]:
     database = f"postgresql://postgres:{known.database_password}@127.0.0.1:{settings.ports.database}/postgres"
     return {
         "SUPABASE_URL": settings.supabase_url,
+        "SUPABASE_PUBLIC_URL": settings.site_url,
         "SUPABASE_PUBLISHABLE_KEY": known.publishable_key,
         "SUPABASE_SECRET_KEY": known.secret_key,
         "SUPABASE_JWT_SECRET": known.jwt_secret,
@@ -72,6 +73,8 @@ def environ(settings: Settings, known: Secrets) -> dict[str, str]:
         "ROWCAST_SITE_URL": settings.site_url,
         "ROWCAST_API_URL": settings.site_url,
         **{name: os.environ.get(name, _UNLIMITED) for name in _LIMITS},
+        # Who tries webhooks out here has the receiver on this machine too.
+        "ROWCAST_PRIVATE_RECEIVERS": os.environ.get("ROWCAST_PRIVATE_RECEIVERS", "1"),
     }
 
 

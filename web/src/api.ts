@@ -1,8 +1,10 @@
 /** The only file that fetches. Every failure leaves it as one `Problem`, whatever went wrong on the way. */
 
 import createClient from "openapi-fetch";
+import { accessToken, tokenInstead } from "./account/session.svelte";
 import type { paths } from "./api-types";
-import type { Answer, Card, Explanation, FieldNote, Model, ProblemBody, Row, Version, WhatIf } from "./types";
+import { Problem } from "./problem";
+import type { Answer, Card, Config, Explanation, Me, Model, ProblemBody, Row, Version, WhatIf } from "./types";
 
 const TIMEOUT_MS = 20_000;
 const DOWNLOAD_TIMEOUT_MS = 120_000;
@@ -10,37 +12,14 @@ const DOWNLOAD_TIMEOUT_MS = 120_000;
 type Bytes = Uint8Array<ArrayBuffer>;
 type Progress = (share: number) => void;
 
-/** What could not be done: `status` 0 means that no answer came, `code` is the fixed name of the failure. */
-export class Problem extends Error {
-  readonly status: number;
-  readonly code: string;
-  readonly errors: FieldNote[];
-  readonly retryAfterSeconds: number | null;
-
-  constructor(
-    detail: string,
-    facts: { status: number; code: string; errors?: FieldNote[]; retryAfterSeconds?: number | null },
-  ) {
-    super(detail);
-    this.status = facts.status;
-    this.code = facts.code;
-    this.errors = facts.errors ?? [];
-    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
-  }
-
-  /** Whatever was thrown, as a problem. */
-  static from(error: unknown): Problem {
-    return error instanceof Problem ? error : new Problem(String(error), { status: 0, code: "site" });
-  }
-}
-
 /** A model's name with the version to ask: `penguins`, `penguins@challenger`, `penguins@3`. */
 export interface ModelRef {
   slug: string;
   version: string | null;
 }
 
-const client = createClient<paths>({ baseUrl: location.origin, fetch: (request) => fetchInTime(request) });
+/** The API by its own description. Calls of one part of the site live beside that part; all go through here. */
+export const client = createClient<paths>({ baseUrl: location.origin, fetch: (request) => fetchAsCaller(request) });
 
 export async function listModels(signal: AbortSignal): Promise<Model[]> {
   return read(await client.GET("/api/models", { signal })).models;
@@ -57,6 +36,16 @@ export async function getCard({ slug, version }: ModelRef, signal: AbortSignal):
 
 export async function listVersions(slug: string, signal: AbortSignal): Promise<Version[]> {
   return read(await client.GET("/api/models/{slug}/versions", { params: { path: { slug } }, signal })).versions;
+}
+
+/** Ask where people sign in. In nobody's name: whoever renews a token asks this first. */
+export async function getConfig(): Promise<Config> {
+  return read(await client.GET("/api/config", { fetch: (request) => sendInTime(request) }));
+}
+
+/** Ask who the API takes the caller for. */
+export async function getMe(signal: AbortSignal): Promise<Me> {
+  return read(await client.GET("/api/me", { signal }));
 }
 
 export async function predict(ref: ModelRef, rows: Row[], signal: AbortSignal): Promise<Answer> {
@@ -93,7 +82,8 @@ export function fetchArtifact(ref: ModelRef, onProgress: Progress, signal: Abort
 
 /** Fetch a file of this site, telling the share that has come. */
 export async function fetchBytes(path: string, onProgress: Progress, signal: AbortSignal): Promise<Bytes> {
-  const response = await fetchInTime(new Request(new URL(path, location.origin), { signal }), DOWNLOAD_TIMEOUT_MS);
+  const request = new Request(new URL(path, location.origin), { signal });
+  const response = await fetchAsCaller(request, DOWNLOAD_TIMEOUT_MS);
   if (!response.ok || !response.body) {
     throw new Problem(`A file could not be fetched: status ${response.status}.`, {
       status: response.status,
@@ -124,8 +114,24 @@ function reference({ slug, version }: ModelRef): string {
   return version ? `${slug}@${version}` : slug;
 }
 
+/** Fetch in the name of whoever is signed in. A token that the API refuses is renewed once. */
+async function fetchAsCaller(request: Request, timeoutMs = TIMEOUT_MS): Promise<Response> {
+  const token = await accessToken();
+  if (!token) return sendInTime(request, timeoutMs);
+  const again = request.clone();
+  const response = await sendInTime(carrying(request, token), timeoutMs);
+  if (response.status !== 401) return response;
+  const other = await tokenInstead(token);
+  return other && other !== token ? sendInTime(carrying(again, other), timeoutMs) : response;
+}
+
+function carrying(request: Request, token: string): Request {
+  request.headers.set("authorization", `Bearer ${token}`);
+  return request;
+}
+
 /** Fetch with a deadline; a call that its own caller gave up ends as that, every other silence as a problem. */
-async function fetchInTime(request: Request, timeoutMs = TIMEOUT_MS): Promise<Response> {
+export async function sendInTime(request: Request, timeoutMs = TIMEOUT_MS): Promise<Response> {
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
     return await fetch(request, { signal: AbortSignal.any([request.signal, deadline]) });
@@ -142,7 +148,7 @@ function silence(timedOut: boolean): Problem {
 }
 
 /** The body of a good answer; a `Problem` is thrown for any other. */
-function read<T>({ data, error, response }: { data?: T; error?: unknown; response: Response }): T {
+export function read<T>({ data, error, response }: { data?: T; error?: unknown; response: Response }): T {
   if (data !== undefined && response.ok) return data;
   const body = (typeof error === "object" && error !== null ? error : {}) as Partial<ProblemBody>;
   const retryAfter = Number(response.headers.get("retry-after"));

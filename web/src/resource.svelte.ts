@@ -1,6 +1,6 @@
 /** Something to load: its value, its failure, and a way to try again. */
 
-import { Problem } from "./api";
+import { Problem } from "./problem";
 
 export interface Resource<T> {
   readonly value: T | null;

@@ -3,7 +3,25 @@
 import { tick } from "svelte";
 import type { ModelRef } from "./api";
 
-export type Page = { name: "home" } | { name: "model"; ref: ModelRef } | { name: "missing" };
+export type SignInStep = "password" | "new" | "mail" | "reset" | "link" | "done";
+
+export type Page =
+  | { name: "home" }
+  | { name: "model"; ref: ModelRef }
+  | { name: "sign-in"; step: SignInStep }
+  | { name: "workspace"; parts: string[] }
+  | { name: "missing" };
+
+const SIGN_IN: Record<string, SignInStep> = {
+  "sign-in": "password",
+  "sign-in/new": "new",
+  "sign-in/mail": "mail",
+  "sign-in/reset": "reset",
+  "sign-in/link": "link",
+  "sign-in/done": "done",
+  // Where the embedded stack's mails point at.
+  "auth/v1/verify": "link",
+};
 
 interface Place {
   path: string;
@@ -20,7 +38,13 @@ export function pageAt(path: string): Page {
   if (parts.length === 0 || (parts.length === 1 && (parts[0] === "models" || parts[0] === "index.html"))) {
     return { name: "home" };
   }
+  const step = SIGN_IN[parts.join("/")];
+  if (step) return { name: "sign-in", step };
   const [folder, name] = parts;
+  if (folder === "workspace") {
+    const decoded = parts.slice(1).map(decode);
+    return decoded.includes(null) ? { name: "missing" } : { name: "workspace", parts: decoded as string[] };
+  }
   if (parts.length === 2 && folder === "models" && name) {
     const ref = refFrom(name);
     if (ref) return { name: "model", ref };
@@ -33,10 +57,32 @@ export function modelPath(ref: ModelRef): string {
 }
 
 /** Go to an address of this site, as a link would. */
-export async function go(url: URL): Promise<void> {
+export async function go(to: URL | string): Promise<void> {
+  const url = new URL(to, location.href);
   history.replaceState({ ...history.state, scroll: scrollY }, "");
   history.pushState({}, "", url);
   await show(url, 0);
+}
+
+/** Go on to an address of this site; the back button passes over where this was called. */
+export async function goInstead(to: string): Promise<void> {
+  const url = new URL(to, location.href);
+  history.replaceState({}, "", url);
+  await show(url, 0);
+}
+
+/** The way to sign in and come back: to `path`, or to where the visitor is. */
+export function signInPath(path = location.pathname + location.search + location.hash): string {
+  return `/sign-in?next=${encodeURIComponent(path)}`;
+}
+
+/** Where to go after signing in, as the address says; only to a page of this site. */
+export function nextPath(query: string, otherwise = "/workspace"): string {
+  const next = new URLSearchParams(query).get("next");
+  if (!next?.startsWith("/")) return otherwise;
+  const url = new URL(next, location.origin);
+  const isHere = url.origin === location.origin && pageAt(url.pathname).name !== "sign-in";
+  return isHere ? url.pathname + url.search + url.hash : otherwise;
 }
 
 /** Follow links and the back button. Returns a function that stops doing so. */
@@ -92,13 +138,17 @@ function ownLink(event: MouseEvent): URL | null {
   return sameDocument && url.hash ? null : url;
 }
 
-function refFrom(name: string): ModelRef | null {
-  let decoded: string;
+function decode(part: string): string | null {
   try {
-    decoded = decodeURIComponent(name);
+    return decodeURIComponent(part);
   } catch {
     return null;
   }
+}
+
+function refFrom(name: string): ModelRef | null {
+  const decoded = decode(name);
+  if (decoded === null) return null;
   const [slug, version, ...rest] = decoded.split("@");
   if (!slug || rest.length > 0 || version === "") return null;
   return { slug, version: version ?? null };

@@ -1,6 +1,7 @@
 /** Predict a whole table, a few hundred rows at a time; rows that cannot be used do not stop the others. */
 
-import { type ModelRef, Problem, predict } from "../api";
+import { type ModelRef, predict } from "../api";
+import { Problem } from "../problem";
 import type { Card } from "../types";
 import { faultsByRow, type Outcome, type Table, toRow } from "./table";
 

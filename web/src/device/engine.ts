@@ -6,8 +6,9 @@
 
 import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
-import { fetchArtifact, fetchBytes, type ModelRef, Problem } from "../api";
+import { fetchArtifact, fetchBytes, type ModelRef } from "../api";
 import { isMissingText } from "../numbers";
+import { Problem } from "../problem";
 import type { Card, Feature, Prediction, Row, Value } from "../types";
 
 /** Probabilities closer than this are a tie, which the first class wins, on the server too. */

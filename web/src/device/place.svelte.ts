@@ -1,6 +1,7 @@
 /** Where a trial's rows are answered: by the server, or on this device once the engine is here. */
 
-import { type ModelRef, Problem } from "../api";
+import type { ModelRef } from "../api";
+import { Problem } from "../problem";
 import type { Card, Prediction, Row } from "../types";
 import type { Engine } from "./engine";
 

@@ -1,10 +1,11 @@
 /** One visitor trying one model: the row as edited, and the newest answer to it. */
 
 import { SvelteSet } from "svelte/reactivity";
-import { type ModelRef, Problem, predict } from "../api";
+import { type ModelRef, predict } from "../api";
 import { type Place, startPlace, type Where } from "../device/place.svelte";
 import { defaultRow, notesByFeature } from "../inputs";
 import { startLive } from "../live";
+import { Problem } from "../problem";
 import type { Answer, Card, Prediction, Row, Value } from "../types";
 
 const MIN_RETRY_SECONDS = 2;

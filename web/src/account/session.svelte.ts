@@ -1,0 +1,86 @@
+/**
+ * Who is signed in here, and the token to call the API with.
+ *
+ * Sign-in itself is supabase-js's work (`auth.ts`), whose code is loaded only when there is something to do: for a
+ * visitor never, for somebody signed in when the token is about to expire. What it keeps is read here as it lies.
+ * All tabs read the same place, so they change together.
+ */
+
+import { keeper, SESSION_KEY } from "./keeper";
+
+export interface Account {
+  id: string;
+  email: string;
+}
+
+interface Session {
+  account: Account | null;
+  /** Somebody was signed in, and it ended without a wish from this tab: it ran out, or was ended elsewhere. */
+  hasEnded: boolean;
+}
+
+interface Kept {
+  access_token: string;
+  /** Seconds since 1970. */
+  expires_at: number;
+  user: { id: string; email?: string };
+}
+
+/** A token this close to its end is renewed before it is used. */
+const MARGIN_MS = 60_000;
+
+export const session = $state<Session>({ account: accountOf(readKept()), hasEnded: false });
+
+addEventListener("storage", (event) => {
+  if (event.key === SESSION_KEY || event.key === null) follow(true);
+});
+
+/** The access token of whoever is signed in, renewed if need be; null for a visitor. */
+export async function accessToken(): Promise<string | null> {
+  const kept = readKept();
+  if (!kept || lastsFor(kept) > MARGIN_MS) return kept?.access_token ?? null;
+  const { renew } = await import("./auth");
+  return renew(false);
+}
+
+/** Another token, after the API has refused this one; null when there is none to be had. */
+export async function tokenInstead(refused: string): Promise<string | null> {
+  const kept = readKept();
+  if (!kept) return null;
+  if (kept.access_token !== refused) return kept.access_token;
+  const { renew } = await import("./auth");
+  return renew(true);
+}
+
+/** The token while it lasts, for when no other can be had at the moment. */
+export function lastingToken(): string | null {
+  const kept = readKept();
+  return kept && lastsFor(kept) > 0 ? kept.access_token : null;
+}
+
+/** Take over what is kept now; `isUnasked`: should the session be gone, nobody here has wished it. */
+export function follow(isUnasked: boolean): void {
+  const account = accountOf(readKept());
+  if (account?.id === session.account?.id && account?.email === session.account?.email) return;
+  session.hasEnded = account === null && isUnasked;
+  session.account = account;
+}
+
+function lastsFor(kept: Kept): number {
+  return kept.expires_at * 1000 - Date.now();
+}
+
+function accountOf(kept: Kept | null): Account | null {
+  return kept && { id: kept.user.id, email: kept.user.email ?? "" };
+}
+
+function readKept(): Kept | null {
+  const text = keeper.getItem(SESSION_KEY);
+  if (!text) return null;
+  try {
+    const kept = JSON.parse(text) as Partial<Kept> | null;
+    return kept?.access_token && kept.expires_at && kept.user?.id ? (kept as Kept) : null;
+  } catch {
+    return null;
+  }
+}
