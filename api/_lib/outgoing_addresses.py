@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAME_SECONDS = 5.0
 _WEB_PORTS = (80, 443)
-_FIRST_FREE_PORT = 1024
+_FIRST_FREE_PORT, _LAST_PORT = 1024, 65_535
 _MAX_URL = 2000
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -34,7 +34,17 @@ _NEVER = [
     ipaddress.ip_network("168.63.129.16/32"),
     ipaddress.ip_network("fd00:ec2::254/128"),
     ipaddress.ip_network("fe80::/10"),
+    ipaddress.ip_network("240.0.0.0/4"),
 ]
+_NOT_PUBLIC = [
+    # What this Python's own tables may not know yet to be special.
+    ipaddress.ip_network("192.0.0.0/24"),
+    ipaddress.ip_network("2001::/23"),
+    ipaddress.ip_network("2001:db8::/32"),
+    ipaddress.ip_network("3fff::/20"),
+]
+_IPV4 = 4
+_PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
 _WRAPPERS = [
     # IPv6 around IPv4, in ways that a router may unpack: NAT64, its local form, 6to4, Teredo, the two old embeddings.
     ipaddress.ip_network("64:ff9b::/96"),
@@ -75,7 +85,7 @@ def check_url(url: str, *, allows_private: bool) -> "httpx.URL":
     if parsed.userinfo:
         raise AddressRefused("The address must not hold a user name or password; messages are signed instead")
     port = parsed.port or (443 if parsed.scheme == "https" else 80)
-    if not allows_private and port not in _WEB_PORTS and port < _FIRST_FREE_PORT:
+    if port > _LAST_PORT or (not allows_private and port not in _WEB_PORTS and port < _FIRST_FREE_PORT):
         raise AddressRefused(f"Port {port} is not one that receivers have: use 443, or one from {_FIRST_FREE_PORT} on")
     if (literal := _literal(parsed.host)) is not None:
         judge(literal, allows_private=allows_private)
@@ -97,7 +107,8 @@ def judge(address: Address, *, allows_private: bool) -> None:
             raise AddressRefused(f"{address} is not an address that receivers have")
     if _is_in(address, _NEVER) or address.is_multicast or address.is_unspecified:
         raise AddressRefused(f"{address} is not an address that receivers have")
-    if not allows_private and (not address.is_global or address.is_reserved):
+    is_public = address.is_global and not _is_in(address, _NOT_PUBLIC)
+    if not allows_private and not (is_public and (address.version == _IPV4 or address in _PUBLIC_IPV6)):
         raise AddressRefused(f"{address} is a private address; receivers must be on the public internet")
 
 

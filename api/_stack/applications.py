@@ -75,7 +75,6 @@ def compose_environ(settings: Settings, known: Secrets) -> dict[str, str]:
     }
     return {
         **tools.base_environ(),
-        "ROWCAST_PRIVATE_RECEIVERS": "1",  # who tries webhooks out here has the receiver on this machine too
         **chosen,
         **secrets.environ(settings, known),
         "ROWCAST_MODEL_CACHE_DIR": str(settings.home / "cache"),

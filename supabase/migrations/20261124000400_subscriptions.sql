@@ -19,7 +19,7 @@ create table public.subscriptions (
   event_types text[] not null
     constraint "event types: at least one is expected" check (cardinality(event_types) between 1 and 20),
   url text not null
-    constraint "url is an address of at most 2000 characters that begins with http:// or https://"
+    constraint "url begins with https:// and has at most 2000 characters"
     check (length(url) <= 2000 and url ~ '^https?://[^[:space:]/?#]+'),
   description text not null default ''
     constraint "description has at most 200 characters" check (length(description) <= 200),

@@ -1,0 +1,329 @@
+"""Calls to addresses that somebody else chose: into nobody's own network, whatever the receiver does."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from api._lib.outgoing import BODY_BYTES, Answer, Sender
+from api._lib.outgoing_addresses import AddressRefused, SendFailed, check_url, judge
+from tests.receiver import Receiver
+
+PUBLIC = ["93.184.215.14", "8.8.8.8", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
+PRIVATE = ["127.0.0.1", "127.8.9.1", "10.0.0.1", "172.16.5.4", "192.168.1.1", "::1", "fd12:3456::1", "100.64.0.1"]
+PRIVATE += [
+    "3fff::1",
+    "5f00::1",
+    "2001:10::1",
+    "100::1",
+    "198.18.0.1",
+    "192.0.2.1",
+    "240.0.0.1",
+    "::ffff:10.0.0.1",
+    "::ffff:127.0.0.1",
+    "2001:db8::1",
+    "192.0.0.8",
+]
+NEVER = ["0.1.2.3", "169.254.169.254", "169.254.1.1", "224.0.0.1", "255.255.255.255", "fe80::1", "fe80::1%eth0", "::"]
+NEVER += ["ff02::1", "ff0e::1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1"]
+NEVER += ["2002:7f00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "::127.0.0.1", "100.100.100.200", "fd00:ec2::254"]
+NEVER += ["168.63.129.16", "192.0.0.192", str(ipaddress.IPv4Address(0))]
+
+
+def send(url: str, *, allows_private: bool = True, seconds: float = 5, **options: Any) -> Answer:
+    """Send one message."""
+    return _run(lambda sender: sender.post(url, b'{"a": 1}', {"x-a": "b"}), allows_private, seconds, options)
+
+
+def _run(
+    work: Callable[[Sender], Coroutine[Any, Any, Answer]], allows_private: bool, seconds: float, options: Any
+) -> Answer:
+    async def run() -> Answer:
+        async with Sender(allows_private=allows_private, seconds=seconds, **options) as sender:
+            return await work(sender)
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def receiver():
+    with Receiver() as started:
+        yield started
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_public_addresses_pass(address: str):
+    for allows_private in (False, True):
+        judge(ipaddress.ip_address(address), allows_private=allows_private)
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses_pass_only_where_they_are_welcome(address: str):
+    with pytest.raises(AddressRefused):
+        judge(ipaddress.ip_address(address), allows_private=False)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "::1", "fd12:3456::1", "::ffff:10.0.0.1"])
+def test_loopback_and_private_networks_can_be_welcome(address: str):
+    judge(ipaddress.ip_address(address), allows_private=True)
+
+
+@pytest.mark.parametrize("address", NEVER)
+def test_some_addresses_never_pass(address: str):
+    """What a cloud keeps for its own machinery, what is no single host, and IPv6 that a router unpacks into IPv4."""
+    for allows_private in (False, True):
+        with pytest.raises(AddressRefused):
+            judge(ipaddress.ip_address(address), allows_private=allows_private)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "ftp://example.com/",
+        "https://user:password@example.com/",
+        "https://example.com:22/",
+        "https://example.com:25/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://[::ffff:7f00:1]/",
+        "https://localhost/",
+        "https://a.localhost./",
+        "https:///path",
+        "https://",
+        "not an address",
+        "https://exa mple.com/",
+        "https://example.com/\n",
+        "https://example.com:99999/",
+        "https://example.com/" + "a" * 2000,
+    ],
+)
+def test_bad_urls_are_refused_before_anything_is_looked_up(url: str):
+    with pytest.raises(AddressRefused):
+        check_url(url, allows_private=False)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/in?a=1", "https://example.com:8443/", "https://bücher.example/", "https://8.8.8.8/"]
+)
+def test_good_urls_pass(url: str):
+    check_url(url, allows_private=False)
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "0177.0.0.1", "localtest.invalid-by-resolver"])
+def test_numbers_that_mean_loopback_are_refused(receiver: Receiver, host: str):
+    """However an address is written, it is judged as what the system makes of it."""
+
+    async def resolve(name: str, port: int) -> Sequence[str]:
+        if name == "localtest.invalid-by-resolver":
+            return ["127.0.0.1"]
+        return [str(row[4][0]) for row in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
+
+    with pytest.raises(AddressRefused):
+        send(f"https://{host}:{receiver.port}/", allows_private=False, resolve=resolve)
+    assert receiver.requests == []
+
+
+def test_name_is_resolved_once_and_the_judged_address_is_called(receiver: Receiver):
+    """A name that answers with a good address first and a private one later reaches nothing private."""
+    asked: list[str] = []
+
+    async def rebinding(name: str, _: int) -> Sequence[str]:
+        asked.append(name)
+        return ["127.0.0.1"] if len(asked) == 1 else ["169.254.169.254"]
+
+    answer = send(receiver.url("/in", "rebinding.test"), resolve=rebinding)
+
+    assert (answer.status, asked) == (200, ["rebinding.test"])
+    assert receiver.requests.pop().headers["host"] == f"rebinding.test:{receiver.port}"
+
+
+def test_each_new_connection_judges_anew(receiver: Receiver):
+    """The second message over a new connection asks again, and is refused."""
+    answers = iter([["127.0.0.1"], ["169.254.169.254"]])
+
+    async def rebinding(*_: object) -> Sequence[str]:
+        return next(answers)
+
+    async def twice(sender: Sender) -> Answer:
+        await sender.post(receiver.url("/close-me", "rebinding.test"), b"{}", {"connection": "close"})
+        return await sender.post(receiver.url("/close-me", "rebinding.test"), b"{}", {})
+
+    with pytest.raises(AddressRefused):
+        _run(twice, True, 5, {"resolve": rebinding})
+
+
+def test_one_bad_address_among_good_ones_is_enough():
+    async def mixed(*_: object) -> Sequence[str]:
+        return ["93.184.215.14", "10.0.0.1"]
+
+    with pytest.raises(AddressRefused):
+        send("https://mixed.test/", allows_private=False, resolve=mixed)
+
+
+def test_name_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
+    """The deadline holds, although the look-up cannot be interrupted; others are not held up."""
+    monkeypatch.setattr("api._lib.outgoing_addresses.NAME_SECONDS", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3) or [])
+    started = time.monotonic()
+
+    with pytest.raises(SendFailed, match="not resolved"):
+        send("https://hanging.test/")
+
+    assert time.monotonic() - started < 2.5
+
+
+def test_unknown_name_says_so(monkeypatch: pytest.MonkeyPatch):
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+
+    with pytest.raises(SendFailed, match=r"unknown\.test cannot be resolved"):
+        send("https://unknown.test/")
+
+
+@pytest.mark.parametrize("path", ["/redirect", "/metadata"])
+def test_redirects_are_answers(receiver: Receiver, path: str):
+    """A receiver cannot send us elsewhere."""
+    answer = send(receiver.url(path))
+
+    assert answer.status in {302, 307}
+    assert answer.headers["location"].startswith("http://1")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/hang", "No answer within 0.4 s"),
+        ("/trickle", "No answer within 0.4 s"),
+        ("/interim", "No answer within 0.4 s"),
+        ("/reset", "broke the connection off"),
+        ("/close", "disconnected"),
+        ("/garbage", "failed"),
+        ("/cut-head", "disconnected"),
+        ("/huge-head", "failed"),
+    ],
+)
+def test_bad_receivers_cost_a_moment_and_a_line(receiver: Receiver, path: str, words: str):
+    """Each ends as one readable failure within the deadline."""
+    with pytest.raises(SendFailed, match=words) as caught:
+        send(receiver.url(path), seconds=0.4)
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/endless", "/huge-body", "/half-close", "/body-stalls", "/bomb", "/nul", "/204"])
+def test_status_counts_however_the_body_goes_on(receiver: Receiver, path: str, monkeypatch: pytest.MonkeyPatch):
+    """A message that was taken stays taken; of the body only the beginning is kept, and nothing is unpacked."""
+    monkeypatch.setattr("api._lib.outgoing.BODY_SECONDS", 0.3)
+
+    answer = send(receiver.url(path))
+
+    assert answer.status in {200, 204}
+    assert len(answer.body) <= BODY_BYTES
+
+
+def test_nobody_listening_says_so():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+
+        with pytest.raises(SendFailed, match="refused the connection"):
+            send(url)
+
+
+def test_proxies_of_the_environment_are_not_asked(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    """A proxy would resolve the name itself."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    assert send(receiver.url("/in")).status == 200
+
+
+def test_connections_are_used_again(receiver: Receiver):
+    """Many messages to one receiver cost one handshake; each goes to an address that was judged."""
+    asked: list[str] = []
+
+    async def resolve(name: str, _: int) -> Sequence[str]:
+        asked.append(name)
+        return ["127.0.0.1"]
+
+    async def often(sender: Sender) -> Answer:
+        for _ in range(4):
+            await sender.post(receiver.url("/in", "kept.test"), b"{}", {})
+        return await sender.post(receiver.url("/in", "kept.test"), b"{}", {})
+
+    assert _run(often, True, 5, {"resolve": resolve}).status == 200
+    assert asked == ["kept.test"]
+
+
+def _certificate(folder: Path, name: str, *, days: int = 1) -> tuple[Path, Path]:
+    """Make a certificate that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=10))
+        .not_valid_after(now + dt.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = folder / "certificate.pem", folder / "key.pem"
+    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return public, private
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "is_trusted", "words"),
+    [
+        ("good.test", 1, True, ""),
+        ("good.test", 1, False, "certificate is not good: self-signed certificate"),
+        ("other.test", 1, True, "certificate is not good: Hostname mismatch"),
+        ("good.test", -1, True, "certificate is not good: certificate has expired"),
+    ],
+)
+def test_certificates_are_checked_against_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, days: int, is_trusted: bool, words: str
+):
+    """Pinning the address takes nothing from TLS: the name is asked for and proved."""
+    public, private = _certificate(tmp_path, name, days=days)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(public))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    asked_for: list[str | None] = []
+    context.sni_callback = lambda _, server_name, __: asked_for.append(server_name)
+
+    async def resolve(*_: object) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    with Receiver(tls=context) as receiver:
+        url = receiver.url("/in", "good.test")
+        if words:
+            with pytest.raises(SendFailed, match=words):
+                send(url, resolve=resolve)
+            assert receiver.requests == []
+        else:
+            assert send(url, resolve=resolve).status == 200
+    assert asked_for == ["good.test"]
