@@ -37,6 +37,15 @@ KEY_STALE_SECONDS = 900.0
 KEYS_COOLDOWN_SECONDS = 2.0
 """Between two looks at the project's published keys: forged key ids must not become calls."""
 
+CLOCK_LEEWAY_SECONDS = 10
+"""How far the issuer's clock may be ahead of ours. A token that has expired by ours has expired."""
+
+MAX_CREDENTIAL_CHARACTERS = 8192
+"""The longest tokens that Auth issues are a quarter of this; longer ones are not even read."""
+
+_HOSTED = ["ES256", "RS256"]
+_EMBEDDED = ["HS256"]
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -135,6 +144,8 @@ async def _identify(authorization: str | None, api_key: str | None) -> Caller:
         credential = credential.strip()
     if not credential:
         return ANONYMOUS
+    if len(credential) > MAX_CREDENTIAL_CHARACTERS:
+        raise CredentialRejected("This is too long to be a token or a key")
     if credential.startswith("rc_"):
         return await _identify_key(credential)
     if api_key:
@@ -164,25 +175,29 @@ async def _verify(token: str) -> dict[str, Any]:
     import jwt
 
     known = settings()
-    options: Any = {"require": ["exp", "sub"]}
+    checks: Any = {
+        "audience": "authenticated",
+        "leeway": CLOCK_LEEWAY_SECONDS,
+        "options": {"require": ["exp", "sub"]},
+    }
     try:
         if known.supabase_jwt_secret:
-            # The embedded stack issues HS256 tokens without an issuer.
-            return jwt.decode(
-                token, known.supabase_jwt_secret, algorithms=["HS256"], audience="authenticated", options=options
-            )
-        algorithms = ["ES256", "RS256"]
-        if jwt.get_unverified_header(token).get("alg") not in algorithms:
-            raise CredentialRejected("This token is signed in a way that is not accepted")
-        key = await asyncio.to_thread(_published_keys().get_signing_key_from_jwt, token)
-        issuer = f"{known.supabase_url}/auth/v1"
-        return jwt.decode(token, key, algorithms=algorithms, audience="authenticated", issuer=issuer, options=options)
+            # The embedded stack's tokens have no issuer.
+            claims = jwt.decode(token, known.supabase_jwt_secret, algorithms=_EMBEDDED, **checks)
+        else:
+            if jwt.get_unverified_header(token).get("alg") not in _HOSTED:
+                raise CredentialRejected("This token is signed in a way that is not accepted")
+            key = await asyncio.to_thread(_published_keys().get_signing_key_from_jwt, token)
+            claims = jwt.decode(token, key, algorithms=_HOSTED, issuer=f"{known.supabase_url}/auth/v1", **checks)
+        if claims["exp"] <= time.time():
+            raise jwt.ExpiredSignatureError  # noqa: TRY301  the leeway is for what begins, not for what ends
     except jwt.ExpiredSignatureError as error:
         raise CredentialRejected("Your access token has expired; sign in again") from error
     except jwt.PyJWKClientConnectionError as error:
         raise Unavailable("The keys that access tokens are checked with cannot be fetched at the moment") from error
     except jwt.PyJWTError as error:
         raise CredentialRejected("This access token is not valid") from error
+    return claims
 
 
 @cache

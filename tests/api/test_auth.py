@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import json
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from api._lib import auth
 from api._lib.errors import CredentialRejected, Unavailable
@@ -100,8 +102,9 @@ class Issuer:
 
 
 @pytest.fixture
-def issuer(configure) -> Iterator[Issuer]:
-    """Be a deployment in front of a hosted project."""
+def issuer(configure, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    """Be a deployment in front of a hosted project, which is asked again a little sooner than in real life."""
+    monkeypatch.setattr(auth, "KEYS_COOLDOWN_SECONDS", 0.3)
     made = Issuer()
     configure(SUPABASE_URL=made.url, SUPABASE_PUBLISHABLE_KEY="sb_publishable_x")
     yield made
@@ -138,6 +141,13 @@ def test_token_that_does_not_fit_is_rejected(changes):
         _identify(jwt.encode(_claims(**changes), SECRET, algorithm="HS256"))
 
 
+def _self_signed() -> str:
+    """Sign with a key that travels in the token's own header."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    published = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    return jwt.encode(_claims(), key, algorithm="RS256", headers={"jwk": published, "jku": "http://127.0.0.1:9/"})
+
+
 FORGERIES: dict[str, Callable[[], str]] = {
     "another secret": lambda: jwt.encode(_claims(), "t" * 48, algorithm="HS256"),
     "another hash": lambda: jwt.encode(_claims(), "s" * 64, algorithm="HS512"),
@@ -145,6 +155,7 @@ FORGERIES: dict[str, Callable[[], str]] = {
     "a key pair": lambda: jwt.encode(_claims(), ec.generate_private_key(ec.SECP256R1()), algorithm="ES256"),
     "a bent signature": lambda: jwt.encode(_claims(), SECRET, algorithm="HS256")[:-4] + "AAAA",
     "a cut signature": lambda: jwt.encode(_claims(), SECRET, algorithm="HS256").rpartition(".")[0],
+    "a key in its own header": _self_signed,
     "three letters": lambda: "a.b.c",
     "dots": lambda: "...",
     "no base64": lambda: "é.é.é",
@@ -158,6 +169,34 @@ def test_forged_token_is_rejected(forgery: str):
     """Another secret, another algorithm, none at all, a cut or a bent signature."""
     with pytest.raises(CredentialRejected):
         _identify(FORGERIES[forgery]())
+
+
+@pytest.mark.usefixtures("embedded")
+def test_clock_that_is_behind_the_issuers_is_forgiven():
+    """A token of this very second is good although our clock has not reached it; one of next week is not."""
+    soon, later = (int(time.time()) + seconds for seconds in (auth.CLOCK_LEEWAY_SECONDS - 2, 604_800))
+
+    assert _identify(jwt.encode(_claims(iat=soon, nbf=soon), SECRET, algorithm="HS256")).kind == "user"
+    for claims in (_claims(nbf=later), _claims(iat=later)):
+        with pytest.raises(CredentialRejected):
+            _identify(jwt.encode(claims, SECRET, algorithm="HS256"))
+
+
+@pytest.mark.usefixtures("embedded")
+def test_token_that_has_just_expired_is_rejected():
+    """The leeway is for clocks that are behind, not for tokens that are late."""
+    with pytest.raises(CredentialRejected, match="expired"):
+        _identify(jwt.encode(_claims(exp=int(time.time()) - 1), SECRET, algorithm="HS256"))
+
+
+@pytest.mark.usefixtures("embedded")
+def test_huge_token_is_not_even_read(monkeypatch: pytest.MonkeyPatch):
+    """Checking a signature over megabytes is work that nobody may order."""
+    monkeypatch.setattr(jwt, "decode", lambda *_, **__: pytest.fail("it was read"))
+    token = jwt.encode(_claims(email="x" * 20_000), SECRET, algorithm="HS256")
+
+    with pytest.raises(CredentialRejected, match="too long"):
+        _identify(token)
 
 
 @pytest.mark.usefixtures("embedded")
@@ -189,6 +228,55 @@ def test_rotated_key_is_fetched_at_once(issuer: Issuer):
     assert _identify(issuer.sign("two")).kind == "user"
 
 
+def test_unknown_key_id_is_looked_up_once(issuer: Issuer):
+    """A flood of made-up key ids becomes one look at the published keys per cooldown, not one per token."""
+    assert _identify(issuer.sign()).kind == "user"
+    time.sleep(auth.KEYS_COOLDOWN_SECONDS)
+    issuer.asked = 0
+    forged = ec.generate_private_key(ec.SECP256R1())
+    claims = _claims(iss=f"{issuer.url}/auth/v1")
+
+    for number in range(20):
+        with pytest.raises(CredentialRejected):
+            _identify(jwt.encode(claims, forged, algorithm="ES256", headers={"kid": f"made-up-{number}"}))
+
+    assert issuer.asked == 1
+    assert _identify(issuer.sign(email="c@example.com")).kind == "user"
+    assert issuer.asked == 1
+
+
+def test_token_of_another_project_is_rejected(issuer: Issuer):
+    """Another project's token, even if its key goes by the same name, and one of its own users with our issuer's name."""
+    other = Issuer()
+    try:
+        foreign = other.sign()
+        claims = _claims(iss=f"{issuer.url}/auth/v1")
+        renamed = jwt.encode(claims, other.keys["one"], algorithm="ES256", headers={"kid": "one"})
+    finally:
+        other.stop()
+
+    for token in (foreign, renamed):
+        with pytest.raises(CredentialRejected):
+            _identify(token)
+
+
+@pytest.mark.parametrize("form", ["pem", "der", "jwk"])
+def test_public_key_is_no_secret(issuer: Issuer, form: str):
+    """The classic confusion of algorithms: HS256 with what everybody can read, in each way it can be written."""
+    public = issuer.keys["one"].public_key()
+    written = {
+        "pem": public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        "der": public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        "jwk": jwt.algorithms.ECAlgorithm.to_jwk(public).encode(),
+    }
+    head = _encode({"alg": "HS256", "typ": "JWT", "kid": "one"})
+    signed = f"{head}.{_encode(_claims(iss=f'{issuer.url}/auth/v1'))}"
+    digest = hmac.new(written[form], signed.encode(), "sha256").digest()
+
+    with pytest.raises(CredentialRejected, match="signed in a way"):
+        _identify(f"{signed}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}")
+
+
 @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "none"])
 def test_hosted_deployment_refuses_other_signatures(issuer: Issuer, algorithm: str):
     """The published numbers as an HMAC secret, somebody's RSA key, no signature: none gets through, none asks the network for long."""
@@ -207,12 +295,24 @@ def test_hosted_deployment_refuses_other_signatures(issuer: Issuer, algorithm: s
 
 
 @pytest.mark.parametrize(
-    "changes", [{"iss": "https://other.example/auth/v1"}, {"exp": 1}, {"role": "anon"}, {"aud": "x"}]
+    "changes",
+    [
+        {"iss": "https://other.example/auth/v1"},
+        {"iss": None},
+        {"exp": 1},
+        {"exp": None},
+        {"nbf": 2**40},
+        {"role": "anon"},
+        {"role": "service_role"},
+        {"aud": "x"},
+        {"aud": None},
+        {"sub": None},
+    ],
 )
 def test_hosted_token_that_does_not_fit_is_rejected(issuer: Issuer, changes):
     """The issuer counts too where there is one."""
     key = issuer.keys["one"]
-    claims = {**_claims(iss=f"{issuer.url}/auth/v1"), **changes}
+    claims = _claims(**{"iss": f"{issuer.url}/auth/v1", **changes})
 
     with pytest.raises(CredentialRejected):
         _identify(jwt.encode(claims, key, algorithm="ES256", headers={"kid": "one"}))
