@@ -94,6 +94,11 @@ class Settings:
         help="Folder where logged predictions wait while the database does not take them; without it, one among the "
         "system's temporary files",
     )
+    prediction_days: int = _env(
+        "ROWCAST_PREDICTION_DAYS",
+        default=90,
+        help="Days after which logged predictions are deleted; counts, actuals and opinions stay",
+    )
     is_on_vercel: bool = _env("VERCEL", default=False, help="Set by the platform", from_platform=True)
     commit: str = _env("VERCEL_GIT_COMMIT_SHA", default="", help="Set by the platform", from_platform=True)
     region: str = _env("VERCEL_REGION", default="", help="Set by the platform", from_platform=True)

@@ -124,6 +124,32 @@ class World:
         """Write predictions to the log and return how many were new."""
         return self.value("select public.log_predictions(%s)", json.dumps({"predictions": predictions}))
 
+    def monitor(self, version: UUID) -> None:
+        """Put one of everything that monitoring keeps beside a version."""
+        named = "model_id, version_id", "select model_id, id", "from public.versions where id = %s"
+        for table, columns, values in (
+            (
+                "traffic_hours",
+                "hour, source, requests, row_count, cached, latency_counts, inference_counts, parse_ms, infer_ms, total_ms",
+                "'2026-11-23', 'api', 1, 1, 0, '{1}', '{1}', 1, 1, 1",
+            ),
+            (
+                "value_days",
+                "day, feature, seen, missing, unseen, counts, fine_counts",
+                "'2026-11-23', 'a', 1, 0, 0, '{1}', '{}'",
+            ),
+            (
+                "actuals",
+                "prediction_id, row_index, value, predicted, predicted_at, observed_at, source",
+                "gen_random_uuid(), 0, '1', '{}', now(), now(), 'api'",
+            ),
+            ("opinions", "prediction_id, row_index, is_good", "gen_random_uuid(), 0, true"),
+            ("drift_checks", "feature, since, until, rows, is_beyond", "'a', '2026-11-22', '2026-11-23', 1, false"),
+            ("drift_states", "feature, state", "'a', 'stable'"),
+        ):
+            statement = f"insert into public.{table} ({named[0]}, {columns}) {named[1]}, {values} {named[2]}"
+            self.connection.execute(statement, [version])
+
     def add_subscription(self, owner: str | None = "owner", **asked: Any) -> UUID:
         """Subscribe an address to events, as a server does it for somebody."""
         named = {"event_types": ["version.promoted"], "url": "https://receiver.test/in", **asked}
@@ -198,6 +224,7 @@ def things(world: World) -> Things:
     for slug in ("secret", "shown"):
         world.share(slug, "reader", "viewer")
         world.share(slug, "editor", "editor")
+    world.monitor(versions[0])
     subscription = world.add_subscription(model="secret")
     hook = world.add_hook("secret")
     world.claim(hook)

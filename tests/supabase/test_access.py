@@ -92,6 +92,31 @@ update delivery_attempts  denied   denied   denied   denied   denied   denied   
 delete delivery_attempts  denied   denied   denied   denied   denied   denied   denied   denied
 claim deliveries          denied   denied   denied   denied   denied   denied   denied   done
 record deliveries         denied   denied   denied   denied   denied   denied   denied   done
+select traffic_hours      denied   none     done     done     none     done     done     done
+insert traffic_hours      denied   denied   denied   denied   denied   denied   denied   denied
+update traffic_hours      denied   denied   denied   denied   denied   denied   denied   denied
+delete traffic_hours      denied   denied   denied   denied   denied   denied   denied   denied
+select value_days         denied   none     done     done     none     done     done     done
+insert value_days         denied   denied   denied   denied   denied   denied   denied   denied
+update value_days         denied   denied   denied   denied   denied   denied   denied   denied
+delete value_days         denied   denied   denied   denied   denied   denied   denied   denied
+select actuals            denied   none     done     done     none     done     done     done
+insert actuals            denied   denied   denied   denied   denied   denied   denied   denied
+update actuals            denied   denied   denied   denied   denied   denied   denied   denied
+delete actuals            denied   denied   denied   denied   denied   denied   denied   denied
+select opinions           denied   none     done     done     none     done     done     done
+insert opinions           denied   denied   denied   denied   denied   denied   denied   denied
+update opinions           denied   denied   denied   denied   denied   denied   denied   denied
+delete opinions           denied   denied   denied   denied   denied   denied   denied   denied
+select drift_checks       denied   none     done     done     none     done     done     done
+insert drift_checks       denied   denied   denied   denied   denied   denied   denied   denied
+update drift_checks       denied   denied   denied   denied   denied   denied   denied   denied
+delete drift_checks       denied   denied   denied   denied   denied   denied   denied   denied
+select drift_states       denied   none     done     done     none     done     done     done
+insert drift_states       denied   denied   denied   denied   denied   denied   denied   denied
+update drift_states       denied   denied   denied   denied   denied   denied   denied   denied
+delete drift_states       denied   denied   denied   denied   denied   denied   denied   denied
+record actuals            denied   denied   denied   denied   denied   denied   denied   done
 select hooks              denied   none     none     none     none     done     done     done
 insert hooks              denied   denied   denied   denied   denied   done     denied   done
 update hooks              denied   none     none     none     none     done     done     done
@@ -198,6 +223,31 @@ STATEMENTS = {
     "delete delivery_attempts": "delete from public.delivery_attempts",
     "claim deliveries": "select public.claim_deliveries(1, 1, 1)",
     "record deliveries": "select public.record_attempts('{}')",
+    "select traffic_hours": f"select 1 from public.traffic_hours where {OF_MODEL}",
+    "insert traffic_hours": "insert into public.traffic_hours (source) values ('api')",
+    "update traffic_hours": "update public.traffic_hours set requests = 0",
+    "delete traffic_hours": "delete from public.traffic_hours",
+    "select value_days": f"select 1 from public.value_days where {OF_MODEL}",
+    "insert value_days": "insert into public.value_days (feature) values ('f')",
+    "update value_days": "update public.value_days set seen = 0",
+    "delete value_days": "delete from public.value_days",
+    "select actuals": f"select 1 from public.actuals where {OF_MODEL}",
+    "insert actuals": "insert into public.actuals (row_index) values (0)",
+    "update actuals": "update public.actuals set is_right = true",
+    "delete actuals": "delete from public.actuals",
+    "select opinions": f"select 1 from public.opinions where {OF_MODEL}",
+    "insert opinions": "insert into public.opinions (row_index) values (0)",
+    "update opinions": "update public.opinions set is_good = true",
+    "delete opinions": "delete from public.opinions",
+    "select drift_checks": f"select 1 from public.drift_checks where {OF_MODEL}",
+    "insert drift_checks": "insert into public.drift_checks (feature) values ('f')",
+    "update drift_checks": "update public.drift_checks set rows = 0",
+    "delete drift_checks": "delete from public.drift_checks",
+    "select drift_states": f"select 1 from public.drift_states where {OF_MODEL}",
+    "insert drift_states": "insert into public.drift_states (feature) values ('f')",
+    "update drift_states": "update public.drift_states set state = 'stable'",
+    "delete drift_states": "delete from public.drift_states",
+    "record actuals": "select public.record_actuals('{}', null)",
     "select hooks": "select id from public.hooks where id = %(hook)s",
     "insert hooks": "insert into public.hooks (owner_id, model_id, name, kind) values (%(owner)s, %(model)s, 'h', 'standard')",
     "update hooks": "update public.hooks set enabled = false where id = %(hook)s",

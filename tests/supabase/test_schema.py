@@ -8,7 +8,7 @@ import pytest
 
 SUPABASE = Path(__file__).parents[2] / "supabase"
 CLIENT_FUNCTIONS = {
-    "anon": {"current_user_role"},
+    "anon": {"current_user_role", "public_traffic"},
     "authenticated": {
         "cancel_batch",
         "cancel_run",
@@ -16,7 +16,12 @@ CLIENT_FUNCTIONS = {
         "current_user_role",
         "list_members",
         "list_users",
+        "model_drift",
+        "model_quality",
+        "model_traffic",
+        "model_values",
         "promote",
+        "public_traffic",
         "read_delivery",
         "remove_member",
         "replay_deliveries",
@@ -28,6 +33,7 @@ CLIENT_FUNCTIONS = {
         "set_user_role",
         "subscription_activity",
         "test_subscription",
+        "traffic_totals",
     },
 }
 
