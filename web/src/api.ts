@@ -149,7 +149,7 @@ function silence(timedOut: boolean): Problem {
 
 /** The body of a good answer; a `Problem` is thrown for any other. */
 export function read<T>({ data, error, response }: { data?: T; error?: unknown; response: Response }): T {
-  if (data !== undefined && response.ok) return data;
+  if (response.ok && (data !== undefined || response.status === 204)) return data as T;
   const body = (typeof error === "object" && error !== null ? error : {}) as Partial<ProblemBody>;
   const retryAfter = Number(response.headers.get("retry-after"));
   throw new Problem(body.detail || body.title || `The server answered with status ${response.status}.`, {

@@ -8,14 +8,16 @@ export const LANGUAGES = ["curl", "Python", "JavaScript"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 export function snippet(language: Language, origin: string, ref: ModelRef, row: Row): string {
+  if (language === "curl") return curl(origin, ref, row);
   const url = origin + predictPath(ref);
-  if (language === "curl") return curl(url, row);
   return language === "Python" ? python(url, row) : javascript(url, row);
 }
 
-function curl(url: string, row: Row): string {
+/** A prediction from a shell, in the name of an API key if there is one. */
+export function curl(origin: string, ref: ModelRef, row: Row, key: string | null = null): string {
   const body = JSON.stringify(row, null, 2).replaceAll("'", "'\\''").replaceAll("\n", "\n  ");
-  return `curl '${url}' \\\n  -H 'content-type: application/json' \\\n  -d '${body}'`;
+  const named = key ? `  -H 'authorization: Bearer ${key}' \\\n` : "";
+  return `curl '${origin}${predictPath(ref)}' \\\n${named}  -H 'content-type: application/json' \\\n  -d '${body}'`;
 }
 
 function python(url: string, row: Row): string {

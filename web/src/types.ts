@@ -14,6 +14,7 @@ export type Evaluation = Schemas["Evaluation"];
 export type ParityKind = Schemas["ParityKind"];
 export type Model = Schemas["Model"];
 export type Config = Schemas["Config"];
+export type Member = Schemas["Member"];
 export type Me = Schemas["Me"];
 export type Version = Schemas["ListedVersion"];
 export type FieldNote = Schemas["FieldProblem"];

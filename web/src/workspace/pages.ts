@@ -39,13 +39,38 @@ export const PAGES: readonly WorkspacePage[] = [
     path: "models",
     title: "My models",
     nav: { group: "Work", icon: "box" },
-    load: () => import("./MyModels.svelte"),
+    load: () => import("../mine/MyModels.svelte"),
+  },
+  {
+    path: "models/:slug",
+    title: "Model settings",
+    load: () => import("../mine/ModelSettings.svelte"),
   },
   {
     path: "account",
     title: "Account",
     nav: { group: "You", icon: "person" },
     load: () => import("../account/AccountPage.svelte"),
+  },
+  {
+    path: "keys",
+    title: "API keys",
+    nav: { group: "You", icon: "key" },
+    load: () => import("../keys/KeysPage.svelte"),
+  },
+  {
+    path: "people",
+    title: "People",
+    roles: ADMINS,
+    nav: { group: "Administration", icon: "people" },
+    load: () => import("../people/PeoplePage.svelte"),
+  },
+  {
+    path: "audit",
+    title: "Audit log",
+    roles: ADMINS,
+    nav: { group: "Administration", icon: "list" },
+    load: () => import("../audit/AuditPage.svelte"),
   },
 ];
 
