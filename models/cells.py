@@ -12,6 +12,13 @@ from models.errors import MAX_REPORTED, CoercionError, FieldError
 _ABSENT = object()
 _MAX_SUGGESTIONS = 10
 
+_PLAIN_TYPES = {
+    "number": frozenset({float, int}),
+    "date": frozenset({float, int}),
+    "integer": frozenset({int}),
+}
+"""What needs no coercion, by kind, where it is in the training range: the cells beside an odd one, as a rule."""
+
 
 class NumericCell:
     """One numeric feature: its coercion, and the training range that counts as ordinary."""
@@ -23,9 +30,13 @@ class NumericCell:
         high = FLOAT32_MAX if feature.maximum is None else feature.maximum
         # A caller who works in float32 and sends an end of the range is not outside it.
         self.low, self.high = min(low, _as_float32(low)), max(high, _as_float32(high))
+        self._plain = _PLAIN_TYPES.get(feature.kind, frozenset())
 
     def read(self, row: Mapping[str, object]) -> float:
         """Coerce the row's cell. Raises CoercionError."""
+        value = row.get(self.feature.name)
+        if type(value) in self._plain and self.low <= value <= self.high:  # type: ignore[operator]  # a number, then
+            return float(value)  # type: ignore[arg-type]  # as above
         return self.coerce(_given(row.get(self.feature.name, _ABSENT), self.feature))
 
     def oddity(self, value: float, *, told: int) -> str | None:  # noqa: ARG002  # a number has no nearest name
