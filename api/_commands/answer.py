@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api._commands.errors import CliError, describe
+from api._lib.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,9 +43,9 @@ def write(out: Path, rows: Sequence[Mapping[str, Any]], answer: Mapping[str, Any
         else:
             lines = [{**row, **_cells(made)} for row, made in zip(rows, answer["predictions"], strict=True)]
             with out.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, list(lines[0]))
-                writer.writeheader()
-                writer.writerows(lines)
+                writer = csv.writer(file)
+                writer.writerow(map(harmless, lines[0]))
+                writer.writerows([harmless(line.get(name, "")) for name in lines[0]] for line in lines)
     except OSError as error:
         raise CliError(f"{out} cannot be written: {error.strerror}") from error
     print(f"{len(rows):,} prediction{'s' if len(rows) > 1 else ''} written to {out}")

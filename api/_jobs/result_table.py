@@ -2,17 +2,14 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from api._lib.spreadsheet import harmless
 from models.contract import Card
 from models.runtime import Prediction
 
 ERROR = "error"
-
-_FORMULA = re.compile(r"[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def header(names: Sequence[str], card: Card) -> list[str]:
@@ -42,12 +39,8 @@ def write_lines(lines: Iterable[Sequence[Any]]) -> bytes:
     """Write lines as CSV; a text that a spreadsheet would run gets an apostrophe in front."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([_safe(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
+    writer.writerows([harmless(cell) for cell in line] for line in lines)
     return text.getvalue().encode()
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
