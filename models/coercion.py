@@ -39,6 +39,9 @@ _GROUPED = {
     "decimal_comma": (re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?", re.ASCII), ".", ","),
     "thousands_comma": (re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?", re.ASCII), ",", "."),
 }  # the pattern, the mark between thousands, the mark before decimals
+NUMBERS_WRITTEN = frozenset(_GROUPED)
+"""The ways of writing that numbers have; the others are those of dates."""
+
 _BOOLEAN_WORDS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 
 

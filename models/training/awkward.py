@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from models.coercion import FLOAT32_MAX
+from models.dates import date_text, day_number
 from models.training.data import TrainingData
 
 type Kind = Literal["held_out", "missing", "unseen", "extreme", "threshold"]
@@ -124,11 +125,13 @@ def _make_adjacent(batch: Batch, splits: list[NDArray[np.float32]], random: np.r
 
 
 def _admissible(numeric: NDArray[np.float32], data: TrainingData) -> NDArray[np.float32]:
-    """Bring whole-number columns to whole numbers and truth values to 0 and 1, on both sides of a threshold."""
+    """Bring whole numbers, truth values and dates to what a caller can send, on both sides of a threshold."""
     for position, column in enumerate(data.numeric_columns):
         cells = numeric[:, position]
         if column.kind == "integer":
             numeric[:, position] = np.where(np.arange(len(cells)) % 2, np.floor(cells), np.ceil(cells))
         elif column.kind == "boolean":
             numeric[:, position] = np.where(np.isnan(cells), cells, (cells > 0.5).astype(np.float32))  # noqa: PLR2004
+        elif column.kind == "date":
+            numeric[:, position] = [cell if np.isnan(cell) else day_number(date_text(cell)) for cell in cells.tolist()]
     return np.clip(numeric, -FLOAT32_MAX, FLOAT32_MAX)

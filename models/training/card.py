@@ -122,6 +122,7 @@ def _number(column: Column, position: int, train: NDArray[np.float64]) -> Featur
         categories=[],
         category_count=len(np.unique(known)),
         default=typed(float(np.quantile(known, 0.5, method="lower")), column) if len(known) else None,
+        written=column.written,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.dates import date_text
 from models.errors import DatasetRejected
 from models.training.profile import MAX_CATEGORIES, Column, Profile
 from models.training.target import Target
@@ -69,10 +70,12 @@ class TrainingData:
         return row
 
 
-def typed(number: float, column: Column) -> float | int | bool | None:
+def typed(number: float, column: Column) -> float | int | bool | str | None:
     """Give a number in the type of its column; NaN is None."""
     if np.isnan(number):
         return None
+    if column.kind == "date":
+        return date_text(number)
     if column.kind == "boolean":
         return bool(number)
     return int(number) if column.kind == "integer" else number

@@ -2,7 +2,8 @@
 
 Two rules are paid for in parity. Trees take numbers as they are: a scaler in front of them moves values across split
 thresholds in float32. Linear models are computed in float64 inside the graph, so that a large mean or a cancelling sum
-cannot cost digits. Missing text is "" and is a value of its own; unseen text is all zeros (linear) or -1 (trees).
+cannot cost digits. Missing text is "" and is a value of its own; unseen text is all zeros (linear) or -1 (trees). A date
+is a day number and, besides, its parts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from models.training.data import TrainingData
+from models.training.date_parts import DateParts
 
 type Parameters = dict[str, float | int | str | bool | None]
 
@@ -76,6 +78,7 @@ class Plan:
     categories: tuple[tuple[str, ...], ...]
     classes: int  # 0 for amounts
     seed: int = 0
+    dates: tuple[int, ...] = ()  # which of the numbers are day numbers
 
     @property
     def classification(self) -> bool:
@@ -90,7 +93,8 @@ def plan_for(data: TrainingData, seed: int) -> Plan:
         tuple(["", *known] if (train[:, position] == "").any() else known)
         for position, known in enumerate(data.categories)
     )
-    return Plan(data.numeric.shape[1], categories, len(data.target.classes), seed)
+    dates = tuple(place for place, column in enumerate(data.numeric_columns) if column.kind == "date")
+    return Plan(data.numeric.shape[1], categories, len(data.target.classes), seed, dates)
 
 
 def build(recipe: str, parameters: Mapping[str, Any], plan: Plan, *, threads: int = 1) -> Pipeline:
@@ -130,9 +134,13 @@ def suggest(recipe: str, trial: Any, plan: Plan, rows: int) -> Parameters:
 
 
 def _scaled_columns(plan: Plan) -> ColumnTransformer:
-    steps = [("impute", _imputer()), ("cast", CastTransformer(dtype=np.float64)), ("scale", StandardScaler())]
     texts = range(len(plan.categories))
-    return _columns(plan, ("numbers", Pipeline(steps)), ("texts", _one_hot(plan, texts, np.float64), texts))
+    parts = Pipeline([("take_apart", DateParts()), *_scaling()])
+    return _columns(plan, Pipeline(_scaling()), parts, ("texts", _one_hot(plan, texts, np.float64), texts))
+
+
+def _scaling() -> list[tuple[str, Any]]:
+    return [("impute", _imputer()), ("cast", CastTransformer(dtype=np.float64)), ("scale", StandardScaler())]
 
 
 def _coded_columns(plan: Plan, numbers: Any, *, one_hot: bool) -> ColumnTransformer:
@@ -145,12 +153,14 @@ def _coded_columns(plan: Plan, numbers: Any, *, one_hot: bool) -> ColumnTransfor
         unknown_value=-1,
         dtype=np.float32,
     )
-    return _columns(plan, ("numbers", numbers), ("few", _one_hot(plan, few, np.float32), few), ("many", codes, many))
+    parts = DateParts() if numbers == "passthrough" else Pipeline([("take_apart", DateParts()), ("impute", _imputer())])
+    texts = [("few", _one_hot(plan, few, np.float32), few), ("many", codes, many)]
+    return _columns(plan, numbers, parts, *texts)
 
 
-def _columns(plan: Plan, numbers: tuple[str, Any], *texts: tuple[str, Any, Sequence[int]]) -> ColumnTransformer:
-    """Send the numbers, which stand first, and the texts through their own steps; columns go by position."""
-    parts = [(*numbers, list(range(plan.numeric)))]
+def _columns(plan: Plan, numbers: Any, dates: Any, *texts: tuple[str, Any, Sequence[int]]) -> ColumnTransformer:
+    """Send the numbers, which stand first, their dates and the texts through their own steps; columns go by position."""
+    parts = [("numbers", numbers, list(range(plan.numeric))), ("dates", dates, list(plan.dates))]
     parts += [(name, steps, [plan.numeric + place for place in places]) for name, steps, places in texts]
     return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
 

@@ -8,9 +8,11 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
-from models.coercion import coerce_category, coerce_number
+from models.coercion import NUMBERS_WRITTEN, coerce_category, coerce_number, coerce_written_number
 from models.contract import Task
 from models.errors import CoercionError, DatasetRejected
+from models.training.facts import facts_of
+from models.training.kinds import judge
 
 MIN_ROWS = 20
 """Fewer labelled rows than this cannot be split into a part to learn from and a part to be judged by."""
@@ -85,10 +87,15 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _numbers(counts: Mapping[str, int]) -> dict[str, float] | None:
-    """Read all values as numbers, or give None when one is not."""
+def _numbers(counts: Counter[str]) -> dict[str, float] | None:
+    """Read all values as numbers, decimal commas where they are certain, or give None when one is none."""
     try:
         return {text: coerce_number(text) for text in counts}
+    except CoercionError:
+        pass
+    written = judge(facts_of("", counts)).written
+    try:
+        return {text: coerce_written_number(text, written) for text in counts} if written in NUMBERS_WRITTEN else None
     except CoercionError:
         return None
 

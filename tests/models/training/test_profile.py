@@ -34,6 +34,10 @@ def only(cells):
         (["1", "2", "a", "1", "2"], "category"),
         (["1.2.3", "1.2", "1.2.3", "1.2", "1.2"], "category"),
         (["inf", "1", "2", "1", "2"], "category"),
+        (["2026-05-01", "2026-05-02 10:00", "", "2026/05/03", "1.2.2026"], "date"),
+        (["31/12/2026", "1/2/2026", "2/2/2026"], "date"),
+        (["3,14", "2,5", "1.000,25", "7", ""], "number"),
+        (["1,234.5", "2,000", "999", "1,234,567"], "number"),
     ],
     ids=str,
 )
@@ -77,13 +81,13 @@ def test_a_few_odd_words_in_a_column_of_numbers_count_as_missing():
         (["1", "1.0", "1"] * 5, "its only value is '1'"),
         ([index + 10 for index in range(30)], "it counts the rows"),
         ([f"user {index}" for index in range(30)], "ids or free text"),
-        ([f"2026-{1 + index % 12:02}-{1 + index % 28:02}" for index in range(30)], "dates"),
-        ([f"{index},{index}5" for index in range(30)], "decimal comma"),
+        ([f"{1 + index % 12}/{1 + index % 9}/2026" for index in range(30)], "whether the day or the month"),
+        ([f"{index + 1},{index + 100}" for index in range(30)], "decimals or for thousands"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_columns_that_teach_nothing_are_left_out(cells, reason):
-    """Empty, constant, counting, free-text and date columns are left out with the reason."""
+    """Empty, constant, counting, free-text and ambiguous columns are left out with the reason."""
     assert reason in only(cells)
 
 
@@ -149,3 +153,57 @@ def test_content_has_one_cell_per_row():
     cells = np.random.default_rng(0).integers(0, 50, 200)
 
     assert only(cells.tolist()).content.tolist() == cells.tolist()
+
+
+def test_how_dates_and_numbers_are_written_is_told_from_the_column():
+    """One cell that can be read in one way only decides for all."""
+    day_first = only(["31/12/2026", "1/2/2026", "2/2/2026"])
+    month_first = only(["12/31/2026", "1/2/2026", "2/2/2026"])
+    decimal = only(["1,234", "2,5", "7"])
+    thousands = only(["1,234", "2,000.5", "7"])
+
+    assert (day_first.written, month_first.written) == ("day_first", "month_first")
+    assert month_first.content[1] - day_first.content[1] == -30
+    assert decimal.content.tolist() == [1.234, 2.5, 7]
+    assert thousands.content.tolist() == [1234, 2000.5, 7]
+    assert "1,234 as 1.234" in decimal.warning
+
+
+@pytest.mark.parametrize(
+    ("correction", "cells", "first"),
+    [
+        ("category", [1, 2, 3] * 5, "1"),
+        ("number", [1, 2, 3] * 5, 1.0),
+        ("integer", ["1", "2", "x"] * 5, 1.0),
+        ("boolean", [1, 0, 1] * 5, 1.0),
+        ("date", ["2026-05-01", "2026-05-02"] * 5, 20574.0),
+        ("date:month_first", ["1/2/2026", "2/2/2026"] * 5, 20455.0),
+        ("number:thousands_comma", ["1,234", "2,345"] * 5, 1234.0),
+    ],
+)
+def test_a_person_may_say_what_a_column_is(correction, cells, first):
+    """The correction wins over what the file alone says."""
+    texts = {"x": [str(cell) for cell in cells], "other": ["a", "b"] * (len(cells) // 2) + ["a"] * (len(cells) % 2)}
+
+    column = profile_columns(texts, types={"x": correction}).columns[0]
+
+    assert column.kind == correction.partition(":")[0]
+    assert column.content[0] == first
+
+
+@pytest.mark.parametrize("correction", ["text", "id"])
+def test_a_person_may_say_that_a_column_is_of_no_use(correction):
+    """Marked as an id or as free text, it is left out."""
+    profiled = profile_columns({"x": ["1", "2"] * 9, "z": ["1", "2"] * 9}, types={"x": correction})
+
+    assert "you marked it" in profiled.left_out["x"]
+
+
+@pytest.mark.parametrize(
+    ("correction", "reason"),
+    [("number", "100% of its cells are none, such as 'a'"), ("float", "must be one of number")],
+)
+def test_a_correction_that_cannot_be_is_refused(correction, reason):
+    """With a cell that shows why."""
+    with pytest.raises(DatasetRejected, match=reason):
+        profile_columns({"x": ["a", "b"] * 9}, types={"x": correction})

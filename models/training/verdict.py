@@ -1,0 +1,84 @@
+"""What is said of a column, and the small questions that lead there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from models.coercion import Written, coerce_category, numeric_coercion
+from models.dates import day_number
+from models.errors import CoercionError
+from models.training.facts import Facts
+
+ColumnType = Literal["number", "integer", "boolean", "category", "date", "text", "id", "constant"]
+
+_TRIED = 5_000  # distinct texts that are tried
+
+
+class Note(NamedTuple):
+    """Something about a column that a careful reader would say."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a column is. `reason` says why it is left out; None for a column to learn from."""
+
+    type: ColumnType
+    evidence: str
+    written: Written | None = None
+    reason: str | None = None
+    notes: list[Note] = field(default_factory=list)
+
+
+def without_content(facts: Facts) -> Verdict | None:
+    """Give the verdict on a column that says nothing; None if it says something."""
+    if not facts.rows:
+        return constant("it has no values")
+    if facts.distinct == 1 or (facts.numeric == facts.rows and facts.numbers == 1):
+        return constant(f"its only value is {shorten(next(iter(facts.counts)))!r}")
+    return None
+
+
+def constant(reason: str) -> Verdict:
+    """Leave a column out because it never changes."""
+    return Verdict("constant", reason, reason=reason, notes=[Note("constant", reason)])
+
+
+def odd_cells(count: int, example: str | None, what: str) -> list[Note]:
+    """Note that some cells are not what the others are."""
+    if not count:
+        return []
+    such = f" such as {shorten(example)!r}" if example else ""
+    return [Note("odd_cells", f"holds {what} but for {count} cells{such}, which count as missing")]
+
+
+def readable_share(facts: Facts, kind: str, written: str | None) -> float:
+    """Tell which share of the cells can be read as a kind, from at most some thousand distinct ones."""
+    read = numeric_coercion(kind, written) if kind != "category" else coerce_category
+    tried = facts.counts.most_common(_TRIED)
+    return sum(count for text, count in tried if reads(read, text)) / max(sum(count for _, count in tried), 1)
+
+
+def reads(read: Callable[[object], object], text: str) -> bool:
+    """Tell whether a coercion accepts a cell."""
+    try:
+        read(text)
+    except CoercionError:
+        return False
+    return True
+
+
+def reads_as_date(text: str, written: str | None) -> bool:
+    """Tell whether a cell is a date."""
+    try:
+        day_number(text, written)
+    except ValueError:
+        return False
+    return True
+
+
+def shorten(text: str) -> str:
+    """Give as much of a cell as a message can show."""
+    return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004  # as much as a warning can show
