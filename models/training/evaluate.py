@@ -35,10 +35,11 @@ def evaluate(
         count = len(data.target.classes)
         confusion = np.zeros((count, count), dtype=int)
         np.add.at(confusion, (codes, labels), 1)
-        table, bins, residuals = confusion.tolist(), _reliability(codes, outputs), []
+        table, bins, residuals, predicted = confusion.tolist(), _reliability(codes, outputs), [], []
     else:
         table, bins = [], []
         residuals = np.quantile(answers - outputs, QUANTILES).tolist()
+        predicted = _histogram(outputs, data.target.answers[data.train].astype(np.float64))
     return Evaluation(
         rows=len(rows),
         metrics=_metrics(data, outputs, seed),
@@ -48,6 +49,7 @@ def evaluate(
         confusion=table,
         reliability=bins,
         residual_quantiles=residuals,
+        predicted_histogram=predicted,
     )
 
 
@@ -105,6 +107,13 @@ def _importance(model: OnnxModel, data: TrainingData, progress: Progress, seed: 
         packed[:, place] = kept
         important.append(Importance(feature=column.name, mean=float(np.mean(losses)), deviation=float(np.std(losses))))
     return sorted(important, key=lambda one: -one.mean)
+
+
+def _histogram(outputs: Outputs, answers: NDArray[np.float64]) -> list[int]:
+    """Count predictions in the bins of the training answers."""
+    low, high = answers.min(), answers.max()
+    counts: list[int] = np.histogram(np.clip(outputs, low, high), bins=HISTOGRAM_BINS, range=(low, high))[0].tolist()
+    return counts
 
 
 def _reliability(codes: NDArray[np.int64], probabilities: Outputs) -> list[ReliabilityBin]:

@@ -25,6 +25,7 @@ _NUMERIC = {"number", "integer", "date", "boolean"}
 _MIN_ROWS = 40
 _ALMOST_PERFECT = 0.95  # of the target's uncertainty, explained by one column alone
 _BINS = 200
+_ROWS_PER_BIN = 40
 _FEW_OF_A_CLASS = 10
 _LOPSIDED = 0.95
 _SHOWN = 5
@@ -59,7 +60,7 @@ def suspicions(columns: Sequence[Suspect], target_name: str) -> list[Warned]:
     for one in columns:
         if one.name == target_name or one.verdict.reason is not None:
             continue
-        codes = _codes(one, rows)
+        codes = _codes(one, rows, min(len(rows) // _ROWS_PER_BIN, _BINS) if target.classes else _BINS)
         share = _explained_alone(codes, target)
         if share >= _ALMOST_PERFECT:
             text = (
@@ -107,7 +108,7 @@ def _values(one: Suspect, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.array([known[one.cells[row]] for row in rows.tolist()])
 
 
-def _codes(one: Suspect, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def _codes(one: Suspect, rows: NDArray[np.intp], bins: int) -> NDArray[np.intp]:
     """Sort a column's cells into at most some hundred bins; missing cells have their own."""
     if one.verdict.type not in _NUMERIC:
         texts = np.array([cell_text(one.cells[row]) for row in rows.tolist()], dtype=object)
@@ -116,7 +117,7 @@ def _codes(one: Suspect, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     known = values[~np.isnan(values)]
     if not len(known):
         return np.zeros(len(values), dtype=np.intp)
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1]))
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]))
     codes = np.searchsorted(edges, values, side="right")
     return np.where(np.isnan(values), len(edges) + 1, codes)
 
