@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from api._lib.app import Api, create_app
 from api._stack.auth_door import AuthDoor
 from api._stack.settings import REPOSITORY
-from api._stack.static import Site, load_rules
+from api._stack.static import HeaderRules, Site, load_rules
 
 
 def load_routers() -> Api:
@@ -20,27 +20,33 @@ def load_routers() -> Api:
 class Server:
     """The API for paths its routes begin with, Supabase's sign-in for its own, the site for all others."""
 
-    def __init__(self, api: Api, site: Site, auth: AuthDoor) -> None:
+    def __init__(self, api: Api, site: Site, auth: AuthDoor, rules: HeaderRules) -> None:
         self._api = api
         self._site = site
         self._auth = auth
+        self._rules = rules
         self._api_roots = {_root(path) for route in api.routes if (path := getattr(route, "path", ""))} | {"api"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
         if self._auth.takes(scope):
             await self._auth(scope, receive, send)
-            return
-        is_page = scope["type"] == "http" and _root(scope["path"]) not in self._api_roots
-        await (self._site if is_page else self._api)(scope, receive, send)
+        elif scope["type"] != "http":
+            await self._api(scope, receive, send)
+        elif _root(scope["path"]) in self._api_roots:
+            await self._api(scope, receive, self._rules.sending(scope, send))
+        else:
+            await self._site(scope, receive, send)
 
 
 def _root(path: str) -> str:
     return path.lstrip("/").partition("/")[0]
 
 
+_rules = load_rules(REPOSITORY)
 app = Server(
     load_routers(),
-    Site(REPOSITORY / "web" / "dist", load_rules(REPOSITORY)),
+    Site(REPOSITORY / "web" / "dist", _rules),
     AuthDoor(os.environ.get("SUPABASE_URL", "")),
+    HeaderRules(_rules),
 )

@@ -20,16 +20,42 @@ from starlette.types import Message, Receive, Scope, Send
 _NOT_BUILT = "The site is not built yet: ./rowcast up builds it, ./rowcast build does only that.\n"
 
 
+class HeaderRules:
+    """The headers that the hosting platform adds to answers, by path: to files and functions alike."""
+
+    def __init__(self, rules: dict[str, Any]) -> None:
+        self._rules = [
+            (re.compile(rule["source"]), {each["key"].lower(): _localise(each["value"]) for each in rule["headers"]})
+            for rule in rules.get("headers", [])
+        ]
+
+    def of(self, path: str) -> dict[str, str]:
+        """Collect the headers for a path; a later rule wins."""
+        found: dict[str, str] = {}
+        for pattern, headers in self._rules:
+            if pattern.fullmatch(path):
+                found |= headers
+        return found
+
+    def sending(self, scope: Scope, send: Send) -> Send:
+        """Wrap `send` so that an answer leaves with the headers for its path."""
+        added = self.of(scope["path"])
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(added)
+            await send(message)
+
+        return send_with_headers
+
+
 class Site:
     """The files of one folder, under the rules of the hosting platform."""
 
     def __init__(self, folder: Path, rules: dict[str, Any]) -> None:
         self._folder = folder
         self._files = StaticFiles(directory=folder, check_dir=False, html=False)
-        self._headers = [
-            (re.compile(rule["source"]), [(each["key"], _localise(each["value"])) for each in rule["headers"]])
-            for rule in rules.get("headers", [])
-        ]
+        self._rules = HeaderRules(rules)
         self._pages = [
             (re.compile(rule["source"]), rule["destination"].lstrip("/"))
             for rule in rules.get("rewrites", [])
@@ -38,18 +64,9 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("cache-control", "public, max-age=0, must-revalidate")
-                for pattern, pairs in self._headers:
-                    if pattern.fullmatch(scope["path"]):
-                        headers.update(dict(pairs))
-            await send(message)
-
         response = await self._respond(scope)
-        await response(scope, receive, send_with_headers)
+        response.headers.setdefault("cache-control", "public, max-age=0, must-revalidate")
+        await response(scope, receive, self._rules.sending(scope, send))
 
     async def _respond(self, scope: Scope) -> Response:
         if not (self._folder / "index.html").exists():

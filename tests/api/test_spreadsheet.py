@@ -44,7 +44,7 @@ def test_every_file_of_predictions_is_written_that_way(tmp_path: Path):
     answer.write(tmp_path / "out.csv", rows, made)
     batch = result_table.write_lines([["=name", "mass"], ["=cell", -3.5]])
 
-    written = [cell for line in csv.reader((tmp_path / "out.csv").open(newline="")) for cell in line]
+    written = [cell for line in csv.reader((tmp_path / "out.csv").read_text().splitlines()) for cell in line]
     assert {"'=name", "'=cell", "'=label", "-3.5"} <= set(written)
     assert not [cell for cell in written if cell.startswith("=")]
     assert batch == b"'=name,mass\n'=cell,-3.5\n"

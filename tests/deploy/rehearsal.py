@@ -90,7 +90,9 @@ class Build:
         for rule in self.routes:
             matched = re.match(rule["src"], path) if "src" in rule else None
             if matched and "dest" in rule and rule.get("check"):
-                destination = rule["dest"].replace("$1", matched[1] or "") if matched.groups() else rule["dest"]
+                destination = rule["dest"]
+                for number, part in enumerate(matched.groups(), start=1):
+                    destination = destination.replace(f"${number}", part or "")
                 return destination.partition("?")[0].lstrip("/"), destination
             if matched and "status" in rule:
                 return None

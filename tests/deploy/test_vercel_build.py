@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from api._stack.static import HeaderRules, load_rules
 from tests.deploy.platform import running
 from tests.deploy.rehearsal import MEGABYTE, REPOSITORY, Build
 
@@ -30,7 +31,7 @@ _OFFLINE = {
     "procrastinate",
 }
 _OWN_FILES = re.compile(
-    r"api/(\w+\.py|_lib/.+\.py|requirements\.txt|pyproject\.toml|uv\.lock|\.python-version)"
+    r"api/(\w+\.py|_lib/.+\.(py|sql)|requirements\.txt|pyproject\.toml|uv\.lock|\.python-version)"
     r"|models/(\w+\.py|gallery/[\w-]+/(model\.onnx|card\.json))"
     r"|vc__handler__python\.py"
 )
@@ -101,7 +102,15 @@ def test_pages_allow_no_script_but_their_own(build: Build):
 
     assert script
     assert set(script[1].split()) == {"'self'", "'wasm-unsafe-eval'"}
-    assert "content-security-policy" not in build.headers("/api/models")
+    assert build.headers("/api/models")["content-security-policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/models/penguins", "/assets/x-1.js", "/api/models", "/v2/health/live", "/ping", "/pin"]
+)
+def test_this_machine_adds_the_headers_of_the_platform(build: Build, path: str):
+    """What the local server makes of the rules for a path is what the platform's own builder makes of them."""
+    assert HeaderRules(load_rules(REPOSITORY)).of(path) == build.headers(path)
 
 
 def test_rewrites_of_pages_lead_to_files_that_exist(build: Build):
