@@ -137,6 +137,11 @@ class Evaluation(_Frozen):
     confusion: list[list[int]]
     reliability: list[ReliabilityBin]
     residual_quantiles: list[float] = Field(description="Regression residuals at 0, 5, 25, 50, 75, 95, 100 %")
+    predicted_histogram: list[int] = Field(
+        default=[],
+        description="Regression predictions of the held-out rows in the bins of `target_histogram`; what lies outside is in "
+        "the first or the last",
+    )
 
 
 class ParityKind(_Frozen):

@@ -5,8 +5,8 @@ Reading and understanding a table needs no scikit-learn; it is loaded (about two
 
 from typing import TYPE_CHECKING, Any
 
+from models.training.dataset_profile import profile_file
 from models.training.options import TrainOptions
-from models.training.profile_file import profile_file
 from models.training.table import Table, parse_table, read_table
 from models.training.understanding import understand
 from models.training.write import CARD_FILE, MODEL_FILE, write

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from models.contract import Candidate, Evaluation, Importance, IntervalNote, Metric, ReliabilityBin
 from models.encoding import Encoded
 from models.runtime import OnnxModel, label_indexes
+from models.tally import BINS
 from models.training.data import TrainingData
 from models.training.fitting import Outputs
 from models.training.metrics import classification_metrics, primary_scorer, regression_metrics
@@ -112,7 +113,7 @@ def _importance(model: OnnxModel, data: TrainingData, progress: Progress, seed: 
 def _histogram(outputs: Outputs, answers: NDArray[np.float64]) -> list[int]:
     """Count predictions in the bins of the training answers."""
     low, high = answers.min(), answers.max()
-    counts: list[int] = np.histogram(np.clip(outputs, low, high), bins=HISTOGRAM_BINS, range=(low, high))[0].tolist()
+    counts: list[int] = np.histogram(np.clip(outputs, low, high), bins=BINS, range=(low, high))[0].tolist()
     return counts
 
 

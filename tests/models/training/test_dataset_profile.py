@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from models.errors import DatasetRejected
-from models.training import profile_file as module
+from models.training import dataset_profile as module
+from models.training.dataset_profile import profile_file
 from models.training.profile import profile_columns
-from models.training.profile_file import profile_file
 from models.training.sketch import Distinct, RowSample
 from models.training.table import read_table
 from tests.models.tables import csv_bytes, mixed
