@@ -23,6 +23,7 @@ from psycopg_pool import PoolTimeout
 
 from api._jobs import queue
 from api._jobs.deliver import deliver
+from api._jobs.hook_sender import send_outbox
 from api._lib import log
 from api._lib.settings import settings
 
@@ -74,6 +75,7 @@ async def _serve(*, is_draining: bool, concurrency: int, stop: asyncio.Event) ->
             asyncio.create_task(_take_jobs(names, count, stop_runs, is_draining=is_draining)) for names, count in places
         ]
         workers.append(asyncio.create_task(deliver(is_draining=is_draining)))
+        workers.append(asyncio.create_task(send_outbox(is_draining=is_draining)))
         others = [asyncio.create_task(stop.wait()), asyncio.create_task(_keep_recovering())]
         finished = asyncio.gather(*workers)
         ends: list[asyncio.Future[Any]] = [finished, others[0]]

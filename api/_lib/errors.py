@@ -15,6 +15,7 @@ ApiError
 ├── MediaTypeUnsupported  415  media_type_unsupported
 ├── RequestInvalid        422  request_invalid         readable, but fields are wrong
 │   └── RowsInvalid            rows_invalid            rows do not fit the model
+├── DeliveryChanged       422  delivery_changed        another payload under an id that was used before
 ├── IdempotencyKeyReused  422  idempotency_key_reused  the key belongs to another request
 ├── TooManyRequests       429  too_many_requests       the caller's quota is used up for now
 ├── Unexpected            500  unexpected              our fault; details are in the log only
@@ -141,6 +142,15 @@ class RowsInvalid(RequestInvalid):
     """One or more rows do not fit the model."""
 
     code = "rows_invalid"
+
+
+class DeliveryChanged(ApiError):
+    """A webhook under an id that came before with another payload."""
+
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "delivery_changed"
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(f"The delivery {delivery_id} came before with another payload; a new message needs a new id")
 
 
 class IdempotencyKeyReused(ApiError):

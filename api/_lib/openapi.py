@@ -21,6 +21,7 @@ _TAGS = [
     {"name": "models", "description": "What is served: models, versions, aliases, cards, files"},
     {"name": "datasets", "description": "Tables that models are trained on"},
     {"name": "batches", "description": "Whole datasets scored in the background"},
+    {"name": "hooks", "description": "Webhooks in: a row comes in, a prediction goes back"},
     {"name": "runs", "description": "Training runs, live"},
     {"name": "subscriptions", "description": "Webhooks out: who is told of what, and how that went"},
     {"name": "keys", "description": "API keys for machines"},

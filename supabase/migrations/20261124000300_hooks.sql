@@ -17,6 +17,8 @@ create table public.hooks (
     constraint "mapping is a small object" check (jsonb_typeof(mapping) = 'object' and length(mapping::text) <= 20000),
   target_table text
     constraint "target table has at most 200 characters" check (length(target_table) between 1 and 200),
+  column_prefix text not null default ''
+    constraint "column prefix is at most 40 of a-z, 0-9 and _" check (column_prefix ~ '^([a-z_][a-z0-9_]{0,39})?$'),
   enabled boolean not null default true,
   refused_count bigint not null default 0,
   refused_at timestamptz,
@@ -32,20 +34,21 @@ comment on column public.hooks.kind is
   'standard: signed after Standard Webhooks; supabase: Database Webhooks with a shared secret; key: JSON with an API key.';
 comment on column public.hooks.mapping is 'How a payload becomes rows: {"rows": path, "features": {name: path or {"constant": …}}, "key": {column: path}}.';
 comment on column public.hooks.target_table is 'Where predictions go; written only once private.hook_targets lists it for this hook.';
+comment on column public.hooks.column_prefix is 'In front of the columns score, label, version and predicted_at of that table.';
 comment on column public.hooks.refused_count is 'Requests that were turned away. Nothing else of them is kept but the last reason.';
 comment on column public.hooks.ignored_count is 'Changes that need no prediction: deleted rows, and our own writing back.';
 
 create index hooks_owner_id_idx on public.hooks (owner_id, created_at desc);
 create index hooks_model_id_idx on public.hooks (model_id);
 
-create trigger touch_updated_at before update of alias, name, mode, mapping, target_table, enabled on public.hooks
+create trigger touch_updated_at before update of alias, name, mode, mapping, target_table, column_prefix, enabled on public.hooks
 for each row execute function private.touch_updated_at();
 
 revoke all on public.hooks from public, anon, authenticated, service_role;
 grant select, delete on public.hooks to authenticated, service_role;
-grant insert (id, owner_id, model_id, alias, name, kind, mode, mapping, target_table, enabled) on public.hooks
+grant insert (id, owner_id, model_id, alias, name, kind, mode, mapping, target_table, column_prefix, enabled) on public.hooks
   to authenticated, service_role;
-grant update (alias, name, mode, mapping, target_table, enabled) on public.hooks to authenticated, service_role;
+grant update (alias, name, mode, mapping, target_table, column_prefix, enabled) on public.hooks to authenticated, service_role;
 
 alter table public.hooks enable row level security;
 
@@ -184,7 +187,12 @@ as $$
       select jsonb_agg(held.secret order by held.created_at desc) from private.hook_secrets as held
       where held.hook_id = hook.id and (held.ends_at is null or held.ends_at > now())
     ), '[]'),
-    'target', to_jsonb(private.writable_target(hook))
+    'target', to_jsonb(private.writable_target(hook)),
+    -- Which columns of that table change when some hook writes to it: by them such a change is known.
+    'markers', coalesce((
+      select jsonb_agg(distinct held.prefix || 'predicted_at') from private.hook_targets as held
+      where held.relation = to_regclass(hook.target_table)
+    ), '[]')
   )
   from public.hooks as hook join public.models as model on model.id = hook.model_id
   where hook.id = find_hook.hook_id;

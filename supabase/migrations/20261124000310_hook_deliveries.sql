@@ -67,7 +67,8 @@ begin
   from public.hooks as hook where hook.id = asked.hook_id and hook.enabled
   on conflict on constraint hook_deliveries_delivery_id_key do update
     set attempt = known.attempt + 1, claimed_until = excluded.claimed_until
-    where known.state = 'claimed' and known.claimed_until <= now() and known.payload_hash = excluded.payload_hash
+    where known.state = 'claimed' and known.payload_hash = excluded.payload_hash
+      and (known.claimed_until <= now() or known.prediction_id = excluded.prediction_id)
   returning * into held;
   if held.id is not null then
     return jsonb_build_object(

@@ -11,7 +11,7 @@ from tests.promises.sources import REPOSITORY, modules, tracked
 ROUTERS = sorted(path.stem for path in (REPOSITORY / "api").glob("*.py") if not path.stem.startswith("_"))
 
 OFFLINE = {"sklearn", "scipy", "pandas", "onnx", "skl2onnx", "optuna", "joblib", "supabase", "procrastinate", "psycopg"}
-INFERENCE = {"inference", "predict"}
+INFERENCE = {"hooks", "inference", "predict"}
 """The functions that run models. All others start without the engine."""
 
 _EVERYWHERE_BELOW_ROUTERS = [f"api.{name}" for name in ROUTERS]
