@@ -314,7 +314,7 @@ declare
   reader uuid := private.acting_user(actor);
   is_house boolean := private.is_system() and actor is null;
 begin
-  return coalesce((
+  return jsonb_build_object('edges_ms', private.latency_edges(), 'totals', coalesce((
     select jsonb_agg(to_jsonb(each) order by each.slug, each.number, each.source)
     from (
       select model.slug, version.number, held.source, sum(held.requests) as requests, sum(held.row_count) as rows,
@@ -327,7 +327,7 @@ begin
       )
       group by model.slug, version.number, held.source
     ) as each
-  ), '[]');
+  ), '[]'));
 end;
 $$;
 

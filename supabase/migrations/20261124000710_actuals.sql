@@ -92,7 +92,9 @@ $$;
 comment on function private.class_named(jsonb, jsonb) is 'The class of a card that a sent value means; null if it means none.';
 revoke all on function private.class_named(jsonb, jsonb) from public;
 
-create function public.record_actuals(actuals jsonb, actor uuid, origin text default 'api') returns jsonb
+create function public.record_actuals(
+  actuals jsonb, actor uuid, origin text default 'api', only_model text default null
+) returns jsonb
 language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -116,12 +118,13 @@ begin
     cross join lateral jsonb_to_record(each.content)
       as item (prediction_id uuid, "row" integer, value jsonb, observed_at timestamptz)
   loop
-    select prediction.model_id, prediction.version_id, prediction.at, prediction.caller_id,
+    select model.slug, prediction.model_id, prediction.version_id, prediction.at, prediction.caller_id,
       prediction.outputs -> sent.row_index as output, prediction.row_count, prediction.outputs is null as is_bare,
       version.card -> 'classes' as classes, version.card ->> 'task' as task
     into known
     from public.predictions as prediction
     join public.versions as version on version.id = prediction.version_id
+    join public.models as model on model.id = prediction.model_id
     where prediction.id = sent.prediction_id;
     if known.model_id is not null and not may_write ? known.model_id::text then
       may_write := may_write || jsonb_build_object(
@@ -129,7 +132,7 @@ begin
       );
     end if;
     -- Somebody else's prediction and one that never was look the same from outside.
-    if known.model_id is null or not (
+    if known.model_id is null or known.slug <> only_model or not (
       (may_write ->> known.model_id::text)::boolean or (actor is not null and known.caller_id is not distinct from actor)
     ) then
       refused := refused || jsonb_build_object('index', sent.place, 'code', 'unknown', 'detail', 'There is no such prediction');
@@ -197,11 +200,12 @@ begin
 end;
 $$;
 
-comment on function public.record_actuals(jsonb, uuid, text) is
+comment on function public.record_actuals(jsonb, uuid, text, text) is
   'Take {"actuals": [{prediction_id, row, value, observed_at}]} in the name of somebody (null: the house), who must be an '
-  'editor of the model or have asked for the prediction. Sending the same again changes nothing. Servers only.';
-revoke all on function public.record_actuals(jsonb, uuid, text) from public, anon, authenticated, service_role;
-grant execute on function public.record_actuals(jsonb, uuid, text) to service_role;
+  'editor of the model or have asked for the prediction; only_model narrows it to one model. Sending the same again '
+  'changes nothing. Servers only.';
+revoke all on function public.record_actuals(jsonb, uuid, text, text) from public, anon, authenticated, service_role;
+grant execute on function public.record_actuals(jsonb, uuid, text, text) to service_role;
 
 create function public.record_opinion(prediction_id uuid, row_index integer, is_good boolean, comment text, actor uuid)
 returns boolean
