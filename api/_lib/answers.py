@@ -8,16 +8,25 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from api._lib.bodies import Sent
+
 MAX_BYTES = 48 * 1024 * 1024
 MAX_ENTRY_BYTES = 32 * 1024
-_OVERHEAD_BYTES = 400
+_OVERHEAD_BYTES = 500
 
 
 class Answer(NamedTuple):
-    """The part of an answer that the input alone decides, and how many rows it answers."""
+    """The part of an answer that the input alone decides, in pieces: between them and around them stand the others."""
 
-    content: bytes
+    head: bytes
+    """Members up to the value of `predictions`."""
+    predictions: bytes
+    tail: bytes
+    """Members behind `predictions`, each after a comma."""
     rows: int
+    """How many rows it answers."""
+    sent: Sent | None = None
+    """Where the rows stand in the body that was answered."""
 
 
 Key = tuple[str, str, bytes]
@@ -56,4 +65,4 @@ def keep(key: Key, answer: Answer) -> bool:
 
 
 def _size(key: Key, answer: Answer) -> int:
-    return len(key[2]) + len(answer.content) + _OVERHEAD_BYTES
+    return len(key[2]) + len(answer.predictions) + len(answer.tail) + _OVERHEAD_BYTES

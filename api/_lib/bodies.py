@@ -5,10 +5,11 @@ Cells are read later, by the model's card. Here only the shape is judged, and ev
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
@@ -24,8 +25,23 @@ CSV_TYPES = frozenset({"text/csv", "application/csv"})
 MAX_ROWS = 100_000
 """A row may be one byte on the wire and takes some 500 in memory."""
 
+_BLANKS = b" \t\r\n"
+_ROWS_BEGIN = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"rows"[ \t\r\n]*:[ \t\r\n]*(?=\[)')
+
 Rows = Sequence[Mapping[str, Any]]
 Columns = Mapping[str, Sequence[Any]]
+
+
+class Sent(NamedTuple):
+    """Where the rows of a JSON body stand in it, so that they can be kept as they were sent."""
+
+    start: int = 0
+    end: int | None = None
+    is_single: bool = False
+
+    def of(self, body: bytes) -> bytes:
+        """Cut the list of rows out of the body."""
+        return b"[%b]" % body if self.is_single else body[self.start : self.end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,8 @@ class Batch:
     columns: Columns | None = None
     is_single: bool = False
     """The body is the row: places in it are named without `rows/0`."""
+    sent: Sent | None = None
+    """Where the rows stand as JSON."""
 
     def to_rows(self) -> Rows:
         """Turn columns into rows; rows are rows."""
@@ -87,6 +105,8 @@ def check_count(rows: int) -> None:
 
 
 def _read_json(body: bytes) -> Batch:
+    if batch := _read_rows(body):
+        return batch
     sent = parse_json(body)
     match sent:
         case {"rows": list(rows)}:
@@ -99,10 +119,24 @@ def _read_json(body: bytes) -> Batch:
             check_count(max(len(values) if isinstance(values, list) else 0 for values in columns.values()))
             return Batch(columns=columns)
         case dict():
-            return Batch(rows=[sent], is_single=True)
+            return Batch(rows=[sent], is_single=True, sent=Sent(is_single=True))
         case list():
-            return Batch(rows=_some(sent, "#"))
+            return Batch(rows=_some(sent, "#"), sent=Sent())
     raise RequestInvalid('Send one object of features, {"rows": [...]} or {"columns": {...}}')
+
+
+def _read_rows(body: bytes) -> Batch | None:
+    """Read `{"rows": [...]}` by its list alone, which then can be cut out; None where it is anything else, or faulty."""
+    begin = _ROWS_BEGIN.match(body)
+    text = body.rstrip(_BLANKS)
+    if begin is None or not text.endswith(b"}"):
+        return None
+    sent = Sent(begin.end(), len(text[:-1].rstrip(_BLANKS)))
+    try:
+        rows = orjson.loads(memoryview(body)[sent.start : sent.end])
+    except orjson.JSONDecodeError:
+        return None
+    return Batch(rows=_some(rows, "#/rows"), sent=sent)
 
 
 def _some(rows: list[Any], pointer: str) -> Rows:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 
-from api._lib import artifacts, log
+from api._lib import artifacts, collector, log
 from api._lib.errors import Unavailable
 from api._lib.flight import Flight
 from api._lib.settings import settings
@@ -42,6 +42,7 @@ async def _open(digest: str) -> OnnxModel:
     engine = await asyncio.to_thread(_open_file, artifact)
     _opened[digest] = engine
     _evict()
+    collector.note_loaded()
     return engine
 
 

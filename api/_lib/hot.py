@@ -6,12 +6,12 @@ declared by hand.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 HotEndpoint = Callable[..., Awaitable["Response | HotAnswer"]]
 
@@ -22,10 +22,11 @@ class HotRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         # What comes out is written by hand: the return annotation is for the type checker alone.
         super().__init__(path, endpoint, **{**options, "response_model": None})
-        answer: HotEndpoint = endpoint
+        self.answer: HotEndpoint = endpoint
+        self.is_prediction = path.startswith("/api/predict/") or "POST" in (self.methods or ())
 
         async def run(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await answer(Request(scope, receive, send), **scope["path_params"])
+            response = await self.answer(Request(scope, receive, send), **scope["path_params"])
             await response(scope, receive, send)
 
         self.app = run
@@ -56,27 +57,38 @@ class HotAnswer:
             await self.after()
 
 
+class Hot(NamedTuple):
+    """A hot route and what stands in the request's path where its only parameter is."""
+
+    route: HotRoute
+    parameter: str
+
+    def answer(self, request: Request) -> Awaitable[Response | HotAnswer]:
+        """Call the route's function."""
+        return self.route.answer(request, self.parameter)
+
+
 class HotTable:
-    """The hot routes whose path ends in its only parameter, by method and what stands before it."""
+    """The hot routes with one parameter, by method and by what stands before and behind it."""
 
     def __init__(self, routes: Iterable[object]) -> None:
-        self._found: dict[tuple[str, str], tuple[HotRoute, str]] = {}
+        self._found: dict[tuple[str, str, str], HotRoute] = {}
         for route in routes:
-            if isinstance(route, HotRoute) and route.path.count("{") == 1 and route.path.endswith("}"):
-                prefix, _, parameter = route.path.removesuffix("}").partition("{")
-                self._found |= {(method, prefix): (route, parameter) for method in route.methods or ()}
+            if isinstance(route, HotRoute) and route.path.count("{") == 1:
+                prefix, _, rest = route.path.partition("{")
+                suffix = rest.partition("}")[2]
+                self._found |= {(method, prefix, suffix): route for method in route.methods or ()}
 
-    def find(self, scope: Scope) -> ASGIApp | None:
-        """Return the app of the route that this request is for, and tell the scope; None: ask the router."""
+    def find(self, scope: Scope) -> Hot | None:
+        """Return the route that this request is for; None: ask the router."""
         path: str = scope["path"]
-        cut = path.rfind("/") + 1
-        found = self._found.get((scope["method"], path[:cut]))
-        if found is None or cut == len(path):
-            return None
-        route, parameter = found
-        scope["route"] = route
-        scope["path_params"] = {parameter: path[cut:]}
-        return route.app
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        start, end = path.rfind("/") + 1, len(path)
+        route = self._found.get((method, path[:start], ""))
+        if route is None:  # a word may stand behind the parameter
+            start, end = path.rfind("/", 0, max(0, start - 1)) + 1, start - 1
+            route = self._found.get((method, path[:start], path[end:]))
+        return Hot(route, path[start:end]) if route and start < end else None
 
 
 async def read_body(request: Request) -> bytes:

@@ -25,7 +25,7 @@ from api._lib.hot import HotAnswer
 from api._lib.memory import remember
 from api._lib.places import refuse_rows
 from api._lib.questions import Question
-from api._lib.serving import INLINE_BYTES, Granted
+from api._lib.serving import INLINE_BYTES, INLINE_SECONDS, Granted
 from models.encoding import Encoded
 from models.errors import ExplanationRefused, FieldError, InvalidRows
 from models.runtime import OnnxModel
@@ -37,6 +37,8 @@ ROW_PAYS_SECONDS = 60e-6
 """Finding a row by what the model sees of it takes 5 µs; below this, running the model again is as good."""
 
 _ROW_POINTER = "#/rows/0"
+_BETWEEN = b"\n"
+"""Separates what is shared; JSON is written without it."""
 
 
 class _Read(NamedTuple):
@@ -50,9 +52,10 @@ class _Read(NamedTuple):
 
 
 class _Made(NamedTuple):
-    """What the model says, as members of the answer, where that came from, and the key to share it by if that pays."""
+    """What the model says, where that came from, and the key to share it by if that pays."""
 
-    content: bytes
+    predictions: bytes
+    explanations: bytes
     cache: bytes
     shared_key: str = ""
 
@@ -61,10 +64,18 @@ class _Way(NamedTuple):
     """How an answer was come by: for its headers, and for what is done once it is out."""
 
     cache: bytes
-    batch: Callable[[], Batch]
-    steps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    timing: bytes
+    """Members of the answer, for what was measured before the answer was written."""
+    steps: bytes
+    """The same for `Server-Timing`."""
     share: Callable[[], Awaitable[None]] | None = None
 
+
+_HEADS = {task: b'"task":"%b","predictions":' % task.encode() for task in ("binary", "multiclass", "regression")}
+_REMEMBERED = _Way(
+    b"hit-local", b'"parse_ms":0.0,"validate_ms":0.0,"infer_ms":0.0', b"parse;dur=0.0, validate;dur=0.0, infer;dur=0.0"
+)
+_NO_WARNINGS = b',"warnings":[]'
 
 _costs: dict[tuple[str, bool], Average] = {}
 
@@ -78,7 +89,7 @@ async def answer(granted: Granted, question: Question, started: float) -> HotAns
     digest = granted.found.version.digest
     key = (digest, question.kind, question.content)
     if known := answers.find(key):
-        return _write(granted, known, _Way(b"hit-local", question.read), started)
+        return _write(granted, question, known, _REMEMBERED, started)
     engine = engines.peek(digest) or await engines.find(digest)
     if len(question.content) > INLINE_BYTES:
         read = await asyncio.to_thread(_read, question, engine)
@@ -86,15 +97,17 @@ async def answer(granted: Granted, question: Question, started: float) -> HotAns
         read = _read(question, engine)
     made = await _work_out(engine, digest, question, read)
     done = time.perf_counter()
-    complete = Answer(made.content + _warnings(read), len(read.encoded.numeric))
+    times = ((read.parsed - read.began) * 1e3, (read.validated - read.parsed) * 1e3, (done - read.validated) * 1e3)
+    tail = made.explanations + (_warnings(read) if read.encoded.warnings else _NO_WARNINGS)
+    complete = Answer(_HEADS[engine.card.task], made.predictions, tail, len(read.encoded.numeric), read.batch.sent)
     is_kept = answers.keep(key, complete)
     way = _Way(
         made.cache if is_kept or made.cache != b"miss" else b"skip",
-        lambda: read.batch,
-        (read.parsed - read.began, read.validated - read.parsed, done - read.validated),
-        partial(_share, made.shared_key, made.content) if made.shared_key else None,
+        b'"parse_ms":%.3f,"validate_ms":%.3f,"infer_ms":%.3f' % times,
+        b"parse;dur=%.3f, validate;dur=%.3f, infer;dur=%.3f" % times,
+        partial(_share, made) if made.shared_key else None,
     )
-    return _write(granted, complete, way, started)
+    return _write(granted, question, complete, way, started)
 
 
 async def _work_out(engine: OnnxModel, digest: str, question: Question, read: _Read) -> _Made:
@@ -103,20 +116,21 @@ async def _work_out(engine: OnnxModel, digest: str, question: Question, read: _R
     cost = _cost_of(digest, question)
     estimate = cost.value * rows
     if estimate < ROW_PAYS_SECONDS or rows > SHARED_ROWS:
-        return _Made(await _run(engine, question, read, cost), b"miss")
+        return _Made(*await _run(engine, question, read, cost), b"miss")
     seen = hashlib.sha256(b"".join(read.encoded.canonical(row) for row in range(rows))).digest()
     row_key = (digest, "explained row" if question.is_explained else "row", seen)
     if known := answers.find(row_key):
-        return _Made(known.content, b"hit-local")
+        return _Made(known.predictions, known.tail, b"hit-local")
     shared_key = ""
     if estimate > kv.trip.value and kv.is_usable():
         shared_key = f"rowcast:{row_key[1]}:{digest}:{seen.hex()}"
         if content := await _ask_shared(shared_key):
-            answers.keep(row_key, Answer(content, rows))
-            return _Made(content, b"hit-kv")
-    content = await _run(engine, question, read, cost)
-    answers.keep(row_key, Answer(content, rows))
-    return _Made(content, b"miss", shared_key)
+            predictions, _, explanations = content.partition(_BETWEEN)
+            answers.keep(row_key, Answer(b"", predictions, explanations, rows))
+            return _Made(predictions, explanations, b"hit-kv")
+    predictions, explanations = await _run(engine, question, read, cost)
+    answers.keep(row_key, Answer(b"", predictions, explanations, rows))
+    return _Made(predictions, explanations, b"miss", shared_key)
 
 
 def _cost_of(digest: str, question: Question) -> Average:
@@ -126,12 +140,13 @@ def _cost_of(digest: str, question: Question) -> Average:
     return _costs[key]
 
 
-async def _run(engine: OnnxModel, question: Question, read: _Read, cost: Average) -> bytes:
-    is_long = question.is_explained or len(question.content) > INLINE_BYTES
+async def _run(engine: OnnxModel, question: Question, read: _Read, cost: Average) -> tuple[bytes, bytes]:
+    rows = max(1, len(read.encoded.numeric))
+    is_long = question.is_explained or len(question.content) > INLINE_BYTES or cost.value * rows > INLINE_SECONDS
     started = time.perf_counter()
-    content = await asyncio.to_thread(_predict, engine, question, read) if is_long else _predict(engine, question, read)
-    cost.add((time.perf_counter() - started) / max(1, len(read.encoded.numeric)))
-    return content
+    made = await asyncio.to_thread(_predict, engine, question, read) if is_long else _predict(engine, question, read)
+    cost.add((time.perf_counter() - started) / rows)
+    return made
 
 
 def _read(question: Question, engine: OnnxModel) -> _Read:
@@ -146,18 +161,15 @@ def _read(question: Question, engine: OnnxModel) -> _Read:
     return _Read(batch, encoded, began, parsed, time.perf_counter())
 
 
-def _predict(engine: OnnxModel, question: Question, read: _Read) -> bytes:
-    """Run the model and write what it says, as members of the answer."""
+def _predict(engine: OnnxModel, question: Question, read: _Read) -> tuple[bytes, bytes]:
+    """Run the model and write what it says: the predictions, and where it is asked for, a member with explanations."""
     try:
-        content = b'"task":"%b","predictions":%b' % (
-            engine.card.task.encode(),
-            orjson.dumps(engine.decode(engine.run(read.encoded))),
-        )
-        if question.is_explained:
-            content += b',"explanations":' + orjson.dumps(_explain(engine, read.encoded))
+        predictions = orjson.dumps(engine.decode(engine.run(read.encoded)))
+        if not question.is_explained:
+            return predictions, b""
+        return predictions, b',"explanations":' + orjson.dumps(_explain(engine, read.encoded))
     except InvalidRows as refused:
         refuse_rows(refused.errors, partial(_relocate, read.batch))
-    return content
 
 
 def _explain(engine: OnnxModel, encoded: Encoded) -> Sequence[Any]:
@@ -172,8 +184,6 @@ def _explain(engine: OnnxModel, encoded: Encoded) -> Sequence[Any]:
 
 
 def _warnings(read: _Read) -> bytes:
-    if not read.encoded.warnings:
-        return b',"warnings":[]'
     places = [_relocate(read.batch, place) for place in read.encoded.warnings]
     return b',"warnings":' + orjson.dumps([{"pointer": pointer, "detail": detail} for pointer, detail in places])
 
@@ -183,45 +193,66 @@ def _relocate(batch: Batch, place: FieldError) -> FieldError:
     return FieldError(f"#{place.pointer[len(_ROW_POINTER) :]}", place.detail) if batch.is_single else place
 
 
-def _write(granted: Granted, known: Answer, way: _Way, started: float) -> HotAnswer:
+def _write(granted: Granted, question: Question, known: Answer, way: _Way, started: float) -> HotAnswer:
     note = log.current()
-    found = granted.found
     if prediction_log.is_behind():
         log.note_degraded("log")
-    times = tuple(round(seconds * 1e3, 3) for seconds in (*way.steps, time.perf_counter() - started))
-    number, alias = found.version.number, found.alias
-    body = b'{"id":"%b","model":"%b","version":%b,"alias":%b,%b,"timing":{%b}}' % (
+    total = (time.perf_counter() - started) * 1e3
+    timing = b'%b,"total_ms":%.3f' % (way.timing, total)
+    body = b'{"id":"%b",%b,%b%b%b,"timing":{%b}}' % (
         note.prediction_id.encode(),
-        found.slug.encode(),
-        b"null" if number is None else b"%d" % number,
-        b"null" if alias is None else b'"%b"' % alias.encode(),
-        known.content,
-        b'"parse_ms":%.3f,"validate_ms":%.3f,"infer_ms":%.3f,"total_ms":%.3f' % times,
+        granted.names,
+        known.head,
+        known.predictions,
+        known.tail,
+        timing,
     )
     if len(body) > MAX_BODY_BYTES:
-        raise BodyTooLarge(f"The answer would be above {MAX_BODY_BYTES / 1e6:.1f} MB. Send fewer rows at a time")
-    cache = way.cache.decode()
-    note.facts |= {"rows": known.rows, "cache": cache}
-    timing = b"parse;dur=%.3f, validate;dur=%.3f, infer;dur=%.3f, total;dur=%.3f" % times
+        raise BodyTooLarge(
+            f"The answer would be above {MAX_BODY_BYTES / 1e6:.1f} MB. Send fewer rows at a time, "
+            "or score a whole file in the background: POST /api/batches"
+        )
+    note.facts["rows"] = known.rows
+    note.facts["cache"] = way.cache.decode()
 
     async def after() -> None:
         if way.share:
             await way.share()
-        await prediction_log.record(
-            found,
-            granted.caller,
-            prediction_id=note.prediction_id,
-            source=prediction_log.source_of(note.headers),
-            row_count=known.rows,
-            rows=lambda: way.batch().to_rows(),
-            outputs=lambda: orjson.loads(b"{%b}" % known.content)["predictions"],
-            parse_ms=times[0],
-            infer_ms=times[2],
-            total_ms=times[3],
-            cache=cache,
-        )
+        if prediction_log.is_on():
+            await _log(granted, question, known, way.cache, timing)
 
-    return HotAnswer(body, [(b"x-rowcast-cache", way.cache), (b"server-timing", timing)], after)
+    headers = [(b"x-rowcast-cache", way.cache), (b"server-timing", b"%b, total;dur=%.3f" % (way.steps, total))]
+    return HotAnswer(body, headers, after)
+
+
+async def _log(granted: Granted, question: Question, known: Answer, cache: bytes, timing: bytes) -> None:
+    """Log an answer, its rows as they were sent where that is JSON already."""
+    rows: bytes | None = None
+    if prediction_log.keeps_rows(granted.found, known.rows):
+        size = len(question.content)
+        if known.sent and size <= INLINE_BYTES:
+            rows = known.sent.of(question.content)
+        elif size <= INLINE_BYTES:
+            rows = _rewrite(question)
+        else:
+            rows = await asyncio.to_thread(_rewrite, question)
+    note = log.current()
+    entry = prediction_log.Entry(
+        granted.record_names,
+        note.prediction_id,
+        prediction_log.source_of(note.headers),
+        known.rows,
+        timing,
+        rows,
+        known.predictions if known.rows <= prediction_log.MAX_ROWS else None,
+        b'"%b"' % cache,
+    )
+    await prediction_log.add(entry)
+
+
+def _rewrite(question: Question) -> bytes | None:
+    """Write the rows of a question, whatever its form, as JSON."""
+    return prediction_log.write_cells(lambda: question.read().to_rows())
 
 
 async def _ask_shared(key: str) -> bytes | None:
@@ -233,7 +264,8 @@ async def _ask_shared(key: str) -> bytes | None:
     return content.encode() if content else None
 
 
-async def _share(key: str, content: bytes) -> None:
+async def _share(made: _Made) -> None:
     """Let other instances have an answer."""
+    content = made.predictions + _BETWEEN + made.explanations
     with suppress(Unavailable):
-        await kv.put(key, content.decode(), SHARED_SECONDS)
+        await kv.put(made.shared_key, content.decode(), SHARED_SECONDS)

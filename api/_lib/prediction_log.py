@@ -1,4 +1,5 @@
-"""What was predicted, for whom, from what: one record per answered request, written after the answer.
+"""What was predicted, for whom, from what: one record per answered request, written after the answer; and how many
+requests were refused, by kind.
 
 Nothing here delays an answer or fails one. Records hold what people sent, so they go to the database and, while that is
 away, to the instance's disk, and never to the text log.
@@ -12,9 +13,10 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
+from uuid_utils import uuid7
 
 from api._lib import log
 from api._lib.auth import Caller
@@ -34,10 +36,34 @@ Source = Literal["api", "site", "hook", "batch", "v2", "mlflow"]
 Cells = Callable[[], Sequence[Any]]
 """Makes one JSON value per row. Called behind the answer, so that nobody waits for it."""
 
+_LONGEST_SLUG = 63
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _NO_NUL = rb"\1\\ufffd"
 
 _writers: dict[asyncio.AbstractEventLoop, GroupCommit] = {}
+
+
+class Entry(NamedTuple):
+    """One answered request, its parts as JSON, as they are put together into a record."""
+
+    names: bytes
+    """Who asked what: `names_of`."""
+    prediction_id: str
+    source: Source
+    row_count: int
+    timing: bytes
+    """Members `parse_ms`, `infer_ms`, `total_ms`; others are not kept."""
+    rows: bytes | None
+    outputs: bytes | None
+    cache: bytes = b"null"
+
+
+async def add(entry: Entry) -> None:
+    """Log an answer; returns when that is durable. To be awaited behind the answer: it takes some 30 ms."""
+    try:
+        await _writer().add(write_entry(entry))
+    except Exception as error:  # noqa: BLE001  the answer is out: whatever this is, the caller has what they came for
+        log.exception("prediction not logged", error)
 
 
 async def record(
@@ -52,47 +78,71 @@ async def record(
     total_ms: float,
     parse_ms: float | None = None,
     infer_ms: float | None = None,
-    cache: str | None = None,
-    status: int = 200,
 ) -> None:
-    """Log an answer; returns when that is durable. To be awaited behind the answer: it takes some 30 ms.
+    """Log an answer whose parts are not JSON yet, as `add` does.
 
     `rows` makes the features as they were sent, `outputs` the predictions as they were answered.
     """
-    if not settings().supabase_secret_key:
+    if not is_on():
         return
-    facts = {
-        **_names(found, caller),
-        "id": prediction_id,
-        "at": datetime.now(UTC),
-        "source": source,
-        "status": status,
-        "row_count": row_count,
-        "cache": cache,
-        "parse_ms": parse_ms,
-        "infer_ms": infer_ms,
-        "total_ms": total_ms,
-    }
-    wanted = {} if row_count > MAX_ROWS else {"rows": rows, "outputs": outputs}
-    if not found.keeps_inputs:
-        wanted.pop("rows", None)
+    is_small = row_count <= INLINE_ROWS
+
+    async def made(make: Cells) -> bytes | None:
+        return write_cells(make) if is_small else await asyncio.to_thread(write_cells, make)
+
+    entry = Entry(
+        names_of(found, caller),
+        prediction_id,
+        source,
+        row_count,
+        orjson.dumps({"parse_ms": parse_ms, "infer_ms": infer_ms, "total_ms": total_ms})[1:-1],
+        await made(rows) if keeps_rows(found, row_count) else None,
+        await made(outputs) if row_count <= MAX_ROWS else None,
+    )
+    await add(entry)
+
+
+async def add_refusal(model: str, status: int, code: str) -> None:
+    """Count a request that was refused; returns when that is durable. Of what was sent nothing is kept."""
+    if not is_on() or len(model) > _LONGEST_SLUG:
+        return
     try:
-        is_small = row_count <= INLINE_ROWS
-        content = _write(facts, wanted) if is_small else await asyncio.to_thread(_write, facts, wanted)
-        await _writer().add(content)
-    except Exception as error:  # noqa: BLE001  the answer is out: whatever this is, the caller has what they came for
-        log.exception("prediction not logged", error)
+        await _writer().add_one(orjson.dumps({"model": model, "status": status, "code": code}))
+    except Exception as error:  # noqa: BLE001  as above
+        log.exception("refusal not logged", error)
 
 
-def _names(found: Found, caller: Caller) -> dict[str, str | None]:
-    """Name who asked what; a bundled version that nobody could look up is known by its file."""
-    return {
+def is_on() -> bool:
+    """Whether there is a database to log to."""
+    return bool(settings().supabase_secret_key)
+
+
+def keeps_rows(found: Found, row_count: int) -> bool:
+    """Whether the rows of a request are kept with its record."""
+    return found.keeps_inputs and row_count <= MAX_ROWS
+
+
+def names_of(found: Found, caller: Caller) -> bytes:
+    """Name who asked what, as members; a bundled version that nobody could look up is known by its file."""
+    names = {
         "version_id": found.version.id or None,
         "model": found.slug,
         "digest": found.version.digest,
         "caller_kind": caller.kind,
         "caller_id": caller.user_id or None,
     }
+    return orjson.dumps(names)[1:-1]
+
+
+def write_cells(make: Cells) -> bytes | None:
+    """Write rows or outputs as JSON.
+
+    None where it cannot be done: a column that the model ignores may hold anything, nested as deep as it can be read.
+    """
+    try:
+        return orjson.dumps(make())
+    except orjson.JSONEncodeError:
+        return None
 
 
 def is_behind() -> bool:
@@ -105,16 +155,36 @@ def source_of(headers: Mapping[bytes, bytes]) -> Source:
     return "site" if headers.get(b"sec-fetch-site") == b"same-origin" else "api"
 
 
-def _write(facts: Mapping[str, Any], wanted: Mapping[str, Cells]) -> bytes:
-    made = {name: make() for name, make in wanted.items()}
-    try:
-        content = orjson.dumps({**facts, **made})
-    except (
-        orjson.JSONEncodeError
-    ):  # a column that the model ignores may hold anything, nested as deep as it can be read
-        content = orjson.dumps({**facts, "outputs": made["outputs"]})
+def write_entry(entry: Entry) -> bytes:
+    """Put a record together, on one line."""
+    content = b'{%b,"id":"%b","at":%b,"source":"%b","row_count":%d,"cache":%b,%b,"rows":%b,"outputs":%b}' % (
+        entry.names,
+        entry.prediction_id.encode(),
+        orjson.dumps(datetime.now(UTC)),
+        entry.source.encode(),
+        entry.row_count,
+        entry.cache,
+        entry.timing,
+        entry.rows or b"null",
+        entry.outputs or b"null",
+    )
+    if b"\n" in content or b"\r" in content:  # between the cells of rows that are kept as they were sent
+        content = content.replace(b"\n", b" ").replace(b"\r", b" ")
     # Postgres has no NUL in its texts and would refuse the whole batch.
     return _NUL.sub(_NO_NUL, content) if b"\\u0000" in content else content
+
+
+def _mend(record: bytes) -> bytes:
+    """Write a record as it was understood: JSON may hold numbers that are readable here and too long for a database."""
+    try:
+        return orjson.dumps(orjson.loads(record))
+    except orjson.JSONEncodeError:  # nested deeper than can be written
+        return record
+
+
+def _write_count(kind: bytes, count: int) -> bytes:
+    made = {"id": str(uuid7()), "at": datetime.now(UTC), "count": count, **orjson.loads(kind)}
+    return orjson.dumps({"refusal": made})
 
 
 def _writer() -> GroupCommit:
@@ -124,7 +194,7 @@ def _writer() -> GroupCommit:
     if writer is None:
         for stale in [each for each in _writers if each.is_closed()]:
             del _writers[stale]
-        writer = _writers[loop] = GroupCommit(write_predictions, _spill())
+        writer = _writers[loop] = GroupCommit(write_predictions, _spill(), mend=_mend, count=_write_count)
     return writer
 
 

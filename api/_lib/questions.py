@@ -1,6 +1,6 @@
 """What was asked for, as it came: bytes, and what they claim to be."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from api._lib.bodies import Batch, read_batch, read_query
 
@@ -8,8 +8,7 @@ QUERY = "?"
 """The form of a row that stands in a query string."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """The bytes of a question, their form (a content type, or `QUERY`), and whether the answer is to be explained."""
 
     content: bytes

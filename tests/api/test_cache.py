@@ -206,14 +206,14 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(answers, "_memory", answers._Memory(type(answers._memory.entries)(), 0))
     monkeypatch.setattr(answers, "MAX_BYTES", 5000)
     for index in range(20):
-        answers.keep(("digest", "form", b"%d" % index), answers.Answer(b"x" * 100, 1))
+        answers.keep(("digest", "form", b"%d" % index), answers.Answer(b"", b"x" * 100, b"", 1))
         answers.find(("digest", "form", b"0"))
 
     assert answers.find(("digest", "form", b"0"))
     assert answers.find(("digest", "form", b"19"))
     assert not answers.find(("digest", "form", b"1"))
     assert answers._memory.bytes <= 5000
-    assert not answers.keep(("digest", "form", b"x" * answers.MAX_ENTRY_BYTES), answers.Answer(b"", 1))
+    assert not answers.keep(("digest", "form", b"x" * answers.MAX_ENTRY_BYTES), answers.Answer(b"", b"", b"", 1))
 
 
 def test_average_follows_and_forgets():

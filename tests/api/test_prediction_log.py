@@ -1,6 +1,7 @@
 """Every answer is in the log under its id, written with others; an outage of the database delays that and loses nothing."""
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -174,15 +175,78 @@ def test_awkward_cells_are_logged(api: httpx.Client, logged: Log, public_model: 
     assert logged.find(answer["id"])["rows"] == [{**ROW, **kept}]
 
 
-def test_rows_too_deep_to_write_are_left_out(api: httpx.Client, logged: Log, public_model: str):
-    """An ignored column may be nested deeper than can be written again."""
+@pytest.mark.parametrize("form", ["row", "columns"])
+def test_rows_are_kept_as_deep_as_they_were_sent(api: httpx.Client, logged: Log, public_model: str, form: str):
+    """An ignored column may be nested deeper than can be written again: rows stay as they came, columns are left out."""
     deep: Any = []
     for _ in range(400):
         deep = [deep]
+    row = {**ROW, "row_id": deep}
+    body = row if form == "row" else {"columns": {name: [cell] for name, cell in row.items()}}
 
-    answer = api.post(f"/api/predict/{public_model}", json={**ROW, "row_id": deep}).json()
+    answer = api.post(f"/api/predict/{public_model}", json=body).json()
 
-    assert logged.find(answer["id"])["rows"] is None
+    assert logged.find(answer["id"])["rows"] == ([row] if form == "row" else None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{\r\n  "length": 1.5,\n\t"width": 2, "island": "Dream"\n}\n',
+        b' { "rows" :\n [ {"length": 1.5, "width": 2, "island": "Dream"}\n ] \n} ',
+        b'{"rows": [{"length": 9}], "rows": [{"length": 1.5, "width": 2, "island": "Dream"}]}',
+        b'{"length": 9, "length": 1.5, "width": 2, "island": "Dream"}',
+        b'{"length": 1.50000000000000000000000, "width": 2e0, "island": "Dr\\u0065am"}',
+    ],
+)
+def test_rows_are_cut_out_of_what_was_sent(api: httpx.Client, logged: Log, public_model: str, body: bytes):
+    """However the JSON is laid out, the record holds the rows that were answered, on one line."""
+    for _ in range(2):
+        answer = api.post(f"/api/predict/{public_model}", content=body).json()
+        assert answer["predictions"] == api.post(f"/api/predict/{public_model}", json=ROW).json()["predictions"]
+
+        assert logged.find(answer["id"])["rows"] == [ROW]
+
+
+def test_number_too_small_for_the_database_is_logged_as_it_was_understood(
+    api: httpx.Client, logged: Log, public_model: str
+):
+    """What reads as zero here is written as zero when the database cannot hold what was sent."""
+    body = b'{"length": 1.5, "width": 2, "island": "Dream", "row_id": 1e-400000}'
+
+    answer = api.post(f"/api/predict/{public_model}", content=body).json()
+
+    assert logged.find(answer["id"])["rows"] == [{**ROW, "row_id": 0}]
+
+
+def test_refused_requests_are_counted_by_kind(
+    api: httpx.Client, publisher: Publisher, stack: RunningStack, unique: str
+):
+    """What was refused is in the log as numbers: how many, of which kind, and nothing of what was sent."""
+    publisher.publish(unique, build(unique))
+    path = f"/api/predict/{unique}"
+    refused = [
+        *(api.post(path, json={**ROW, "length": "long"}) for _ in range(3)),
+        api.get(path, params={"length": "long"}),
+        api.post(path, content=b"{"),
+        api.post(f"{path}@9", json=ROW),
+        api.post(f"{path}/what-if", json={"row": ROW, "feature": "none"}),
+        api.post(f"/v2/models/{unique}/infer", json={}),
+    ]
+    query = (
+        "select status, code, sum(count)::int from public.refusals join public.models on models.id = model_id "
+        "where slug = %s group by status, code"
+    )
+    wanted = sorted(Counter((answer.status_code, answer.json()["code"]) for answer in refused).items())
+
+    ends_at, found = time.monotonic() + 5, []
+    while found != wanted and time.monotonic() < ends_at:
+        with stack.connect() as connection:
+            found = sorted(((status, code), count) for status, code, count in connection.execute(query, (unique,)))
+        time.sleep(0.02)
+
+    assert found == wanted
+    assert ((422, "rows_invalid"), 4) in found
 
 
 def test_large_requests_are_logged_without_their_rows(api: httpx.Client, logged: Log, public_model: str):

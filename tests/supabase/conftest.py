@@ -220,7 +220,8 @@ def things(world: World) -> Things:
     dataset = world.add_dataset()
     run = world.add_run("secret", dataset)
     versions = world.finish(run), world.add_version("shown", visibility="public")
-    world.write_log(*(world.log(version) for version in versions))
+    refusal = {"id": str(uuid7()), "model": "secret", "status": 422, "code": "rows_invalid", "count": 1}
+    world.write_log(*(world.log(version) for version in versions), {"refusal": refusal})
     for slug in ("secret", "shown"):
         world.share(slug, "reader", "viewer")
         world.share(slug, "editor", "editor")

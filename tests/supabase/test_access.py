@@ -57,6 +57,10 @@ insert predictions        denied   denied   denied   denied   denied   denied   
 update predictions        denied   denied   denied   denied   denied   denied   denied   denied
 delete predictions        denied   denied   denied   denied   denied   denied   denied   denied
 log predictions           denied   denied   denied   denied   denied   denied   denied   done
+select refusals           denied   none     done     done     none     done     done     done
+insert refusals           denied   denied   denied   denied   denied   denied   denied   denied
+update refusals           denied   denied   denied   denied   denied   denied   denied   denied
+delete refusals           denied   denied   denied   denied   denied   denied   denied   denied
 select api_keys           denied   none     none     none     none     done     done     done
 select api_keys-hash      denied   denied   denied   denied   denied   denied   denied   done
 insert api_keys           denied   denied   denied   denied   denied   done     denied   done
@@ -186,6 +190,10 @@ STATEMENTS = {
     "update predictions": "update public.predictions set outputs = null",
     "delete predictions": "delete from public.predictions",
     "log predictions": "select public.log_predictions('{}')",
+    "select refusals": f"select count from public.refusals where {OF_MODEL}",
+    "insert refusals": "insert into public.refusals (id) values (gen_random_uuid())",
+    "update refusals": "update public.refusals set count = 1",
+    "delete refusals": "delete from public.refusals",
     "select api_keys": "select id from public.api_keys where id = %(key)s",
     "select api_keys-hash": "select hash from public.api_keys where id = %(key)s",
     "insert api_keys": "insert into public.api_keys (owner_id, name, prefix, hash) "

@@ -68,3 +68,17 @@ def test_owner_reads_a_page_of_the_log_by_index(world: Any) -> None:
         plan = "\n".join(world.column(query, model))
 
     assert "predictions_model_id_idx" in plan, plan
+
+
+def test_refusals_are_counted_with_the_batch(world: Any) -> None:
+    """A batch tells how many requests were refused, by kind: once, and of models that exist."""
+    version = world.add_version("refusing")
+    refusal = {"id": str(uuid7()), "at": "2026-11-23T10:00:00Z", "model": "refusing"}
+    refusal |= {"status": 422, "code": "rows_invalid", "count": 7}
+    unknown = {**refusal, "id": str(uuid7()), "model": "none"}
+
+    for _ in range(2):
+        world.write_log({"refusal": refusal}, world.log(version), {"refusal": unknown})
+
+    assert world.row("select status, code, count from public.refusals") == (422, "rows_invalid", 7)
+    assert world.row(READ, version)[0] == 2
