@@ -5,14 +5,16 @@ from contextlib import suppress
 
 import psycopg
 
+from api._jobs.delivery_store import DeliveryStore
 from api._lib import log
 from api._lib.delivery_round import Round, make_sender
-from api._lib.errors import Unavailable
+from api._lib.errors import ApiError, Unavailable
 from api._lib.settings import settings
 
 CHANNEL = "rowcast_deliveries"
 DRAIN_SECONDS = 600.0
 LISTEN_AGAIN_SECONDS = 5.0
+PRUNE_SECONDS = 600.0
 
 
 async def deliver(*, is_draining: bool) -> None:
@@ -21,8 +23,8 @@ async def deliver(*, is_draining: bool) -> None:
     Raises:
         ConnectionError: draining, and the database does not answer.
     """
-    async with make_sender() as sender:
-        work = Round(sender)
+    async with make_sender() as sender, DeliveryStore() as store:
+        work = Round(sender, store=store)
         if is_draining:
             try:
                 tally = await work.sweep(DRAIN_SECONDS)
@@ -30,13 +32,22 @@ async def deliver(*, is_draining: bool) -> None:
                 raise ConnectionError(error.detail) from error
             log.info("deliveries drained", **tally)
             return
-        listening = asyncio.create_task(_listen(work.wake))
+        beside = [asyncio.create_task(_listen(work.wake)), asyncio.create_task(_keep_pruning())]
         try:
             await work.serve()
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _keep_pruning() -> None:
+    """Forget what ended long ago, a bite at a time."""
+    while True:
+        with suppress(ApiError):
+            async with DeliveryStore() as store:
+                await store.prune()
+        await asyncio.sleep(PRUNE_SECONDS)
 
 
 async def _listen(wake: asyncio.Event) -> None:
@@ -47,7 +58,7 @@ async def _listen(wake: asyncio.Event) -> None:
                 settings().database_url,
                 autocommit=True,
                 connect_timeout=5,
-                application_name="rowcast deliveries",
+                application_name="rowcast listener",
                 keepalives_idle=30,
             )
             async with connection:

@@ -10,14 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from api._lib import log
 from api._lib.delivering import Due, Plan, attempt
 from api._lib.errors import ApiError, Unavailable
 from api._lib.outgoing import ANSWER_SECONDS, BODY_SECONDS, Sender
 from api._lib.settings import settings
-from api._lib.store import deliveries as store
+from api._lib.store import deliveries
 
 CONCURRENCY = 128
 PER_RECEIVER = 8
@@ -35,6 +35,22 @@ STOP_SECONDS = 3.0
 AWAY_SECONDS = 2.0
 
 
+class Store(Protocol):
+    """Where deliveries are leased and written down: over HTTP in a function, over a connection in a worker.
+
+    Its calls raise `Unavailable` while the database is away, and another `ApiError` for what it will never take.
+    """
+
+    async def claim(self, *, wanted: int, lease_seconds: int, per_receiver: int) -> deliveries.Claimed:
+        """Lease deliveries that are due, a fair share for each receiver."""
+
+    async def record(self, attempts: Sequence[deliveries.Row]) -> None:
+        """Write attempts down, and what follows from each."""
+
+    async def release(self, leases: Sequence[str]) -> None:
+        """Give back what was leased and perhaps not sent."""
+
+
 def make_sender() -> Sender:
     """Make a sender that goes where this deployment allows."""
     return Sender(allows_private=settings().private_receivers)
@@ -42,20 +58,28 @@ def make_sender() -> Sender:
 
 async def send_one(delivery_id: str) -> None:
     """Send one delivery now, whenever it is due. Somebody else may have it: then nothing happens."""
-    claimed = await store.claim(wanted=1, lease_seconds=LEASE_SECONDS, per_receiver=1, delivery_id=delivery_id)
+    claimed = await deliveries.claim(wanted=1, lease_seconds=LEASE_SECONDS, per_receiver=1, delivery_id=delivery_id)
     async with make_sender() as sender:
         for row in claimed.due:
-            await store.record([await attempt(Due.read(row), sender, Plan())])
+            await deliveries.record([await attempt(Due.read(row), sender, Plan())])
 
 
 class Round:
     """One sender's deliveries. Belongs to one event loop."""
 
-    def __init__(self, sender: Sender, plan: Plan | None = None, *, concurrency: int = CONCURRENCY) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        plan: Plan | None = None,
+        *,
+        store: Store = deliveries,
+        concurrency: int = CONCURRENCY,
+    ) -> None:
         self.tally: Counter[str] = Counter()
         self.wake = asyncio.Event()
         self._sender = sender
         self._plan = plan or Plan()
+        self._store = store
         self._concurrency = concurrency
         self._under_way: dict[asyncio.Task[dict[str, Any]], Due] = {}
         self._done: list[dict[str, Any]] = []
@@ -101,9 +125,9 @@ class Round:
         if not self._is_stopping:
             self.wake.clear()
         free = self._concurrency - len(self._under_way)
-        claimed = store.Claimed([], None)
+        claimed = deliveries.Claimed([], None)
         if free and not self._is_stopping:
-            claimed = await store.claim(wanted=free, lease_seconds=LEASE_SECONDS, per_receiver=PER_RECEIVER)
+            claimed = await self._store.claim(wanted=free, lease_seconds=LEASE_SECONDS, per_receiver=PER_RECEIVER)
         for row in claimed.due:
             due = Due.read(row)
             self._under_way[asyncio.create_task(attempt(due, self._sender, self._plan))] = due
@@ -141,7 +165,7 @@ class Round:
         if not done:
             return
         try:
-            await store.record(done)
+            await self._store.record(done)
         except Unavailable:
             raise
         except ApiError:
@@ -154,7 +178,7 @@ class Round:
         """Find the outcome that the database will not take; its lease ends by itself."""
         for outcome in done:
             try:
-                await store.record([outcome])
+                await self._store.record([outcome])
             except Unavailable:
                 raise
             except ApiError as error:
@@ -170,7 +194,7 @@ class Round:
         await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._write_down()
         if left:
-            await store.release([due.lease_id for due in left])
+            await self._store.release([due.lease_id for due in left])
 
 
 def _name(outcome: dict[str, Any]) -> str:

@@ -7,15 +7,17 @@ not asked. The name itself stays in the request and in the TLS handshake.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from api._lib.outgoing_addresses import AddressRefused, Resolve, SendFailed, check_url, find_addresses, resolve
+from api._lib.upstream import spare_imports
 
 if TYPE_CHECKING:
     import httpcore
+    import httpx
 
 ANSWER_SECONDS = 15.0
 """From the first look at the name to the head of the answer."""
@@ -28,7 +30,8 @@ BODY_BYTES = 4096
 _DRAINED_BYTES = 65_536
 """A body up to this size is read to its end, so that the connection can be used again."""
 
-_CONNECTIONS = 256
+_KEPT_CONNECTIONS = 8
+_KEPT_DOORS = 128
 _KEPT_SECONDS = 20.0
 _MAX_ADDRESSES = 3
 
@@ -46,24 +49,21 @@ class Sender:
     """Sends messages over connections of its own. Belongs to one event loop; use as an async context manager."""
 
     def __init__(self, *, allows_private: bool, seconds: float = ANSWER_SECONDS, resolve: Resolve = resolve) -> None:
-        import httpcore
         import httpx
 
+        spare_imports()
         self._allows_private = allows_private
         self._seconds = seconds
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=_CONNECTIONS,
-            max_keepalive_connections=_CONNECTIONS // 4,
-            keepalive_expiry=_KEPT_SECONDS,
-            network_backend=_make_backend(resolve, allows_private=allows_private),
-        )
+        self._tls = httpx.create_ssl_context()
+        self._backend = _make_backend(resolve, allows_private=allows_private)
+        self._doors: dict[str, _Door] = {}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._pool.aclose()
+        for door in self._doors.values():
+            await door.connections.aclose()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send one message and return the answer, whatever its status.
@@ -73,10 +73,10 @@ class Sender:
         """
         import httpcore
 
-        check_url(url, allows_private=self._allows_private)
+        address = check_url(url, allows_private=self._allows_private)
         try:
-            async with asyncio.timeout(self._seconds) as patience:
-                return await self._exchange(url, body, headers, patience)
+            async with self._door(address) as connections, asyncio.timeout(self._seconds) as patience:
+                return await _exchange(connections, address, body, headers, patience)
         except TimeoutError as error:
             raise SendFailed(f"No answer within {self._seconds:g} s") from error
         except httpcore.TimeoutException as error:
@@ -86,19 +86,63 @@ class Sender:
         except (OSError, ssl.SSLError) as error:
             raise SendFailed(_explain(error)) from error
 
-    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str], patience: asyncio.Timeout) -> Answer:
-        import httpx
+    @asynccontextmanager
+    async def _door(self, address: "httpx.URL") -> "AsyncIterator[httpcore.AsyncConnectionPool]":
+        """Give the connections to a receiver: a pool each, as one pool for all costs the square of their number."""
+        origin = f"{address.scheme}://{address.netloc.decode()}"
+        door = self._doors.pop(origin, None)
+        if door is None:
+            await self._close_unused()
+            door = _Door(self._make_pool())
+        self._doors[origin] = door  # the one used last stands last
+        door.users += 1
+        try:
+            yield door.connections
+        finally:
+            door.users -= 1
 
-        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-        address = str(httpx.URL(url).copy_with(fragment=None))
-        timeouts = {"connect": CONNECT_SECONDS}
-        async with self._pool.stream(
-            "POST", address, headers=sent, content=body, extensions={"timeout": timeouts}
-        ) as response:
-            patience.reschedule(None)
-            read = await _read_beginning(response)
-        told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        return Answer(response.status, told, read)
+    def _make_pool(self) -> "httpcore.AsyncConnectionPool":
+        import httpcore
+
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._tls,
+            max_keepalive_connections=_KEPT_CONNECTIONS,
+            keepalive_expiry=_KEPT_SECONDS,
+            network_backend=self._backend,
+        )
+
+    async def _close_unused(self) -> None:
+        if len(self._doors) < _KEPT_DOORS:
+            return
+        for origin in [origin for origin, door in self._doors.items() if not door.users][: _KEPT_DOORS // 2]:
+            await self._doors.pop(origin).connections.aclose()
+
+
+@dataclass(slots=True)
+class _Door:
+    """The connections to one receiver, and how many messages are under way over them."""
+
+    connections: "httpcore.AsyncConnectionPool"
+    users: int = 0
+
+
+async def _exchange(
+    connections: "httpcore.AsyncConnectionPool",
+    address: "httpx.URL",
+    body: bytes,
+    headers: Mapping[str, str],
+    patience: asyncio.Timeout,
+) -> Answer:
+    sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+    target = str(address.copy_with(fragment=None))
+    timeouts = {"connect": CONNECT_SECONDS}
+    async with connections.stream(
+        "POST", target, headers=sent, content=body, extensions={"timeout": timeouts}
+    ) as response:
+        patience.reschedule(None)
+        read = await _read_beginning(response)
+    told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+    return Answer(response.status, told, read)
 
 
 async def _read_beginning(response: "httpcore.Response") -> bytes:

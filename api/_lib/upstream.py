@@ -109,7 +109,7 @@ def client() -> "httpx.AsyncClient":
     if known is None:
         for stale in [each for each in _clients if each.is_closed()]:
             del _clients[stale]
-        _spare_imports()
+        spare_imports()
         known = _clients[loop] = httpx.AsyncClient(
             base_url=settings().supabase_url,
             timeout=httpx.Timeout(DEADLINE_SECONDS, connect=2.0),
@@ -120,7 +120,7 @@ def client() -> "httpx.AsyncClient":
     return known
 
 
-def _spare_imports() -> None:
+def spare_imports() -> None:
     """Tell httpcore once that sniffio is not installed.
 
     It tries to import it several times per request; a failing import looks for the file in every folder of the path each

@@ -54,7 +54,6 @@ create index deliveries_due_idx on public.deliveries (subscription_id, next_atte
 where state in ('pending', 'failed');
 create index deliveries_leased_idx on public.deliveries (subscription_id) where leased_until is not null;
 create index deliveries_state_idx on public.deliveries (subscription_id, state, ended_at) where ended_at is not null;
-create index deliveries_ended_at_idx on public.deliveries (ended_at) where ended_at is not null;
 
 revoke all on public.deliveries from public, anon, authenticated, service_role;
 grant select on public.deliveries to authenticated, service_role;

@@ -148,15 +148,15 @@ begin
     nullif(outcome -> 'response_headers', 'null'), outcome ->> 'response_body', (outcome ->> 'ms')::real,
     outcome ->> 'reason'
   );
-  update public.deliveries as held set attempts = held.attempts + 1 where held.id = delivery.id;
   -- A sender whose lease ran out speaks for itself only; that something arrived is true whoever says it.
   if delivery.state not in ('pending', 'failed')
     or (not delivered and delivery.lease_id is distinct from (outcome ->> 'lease_id')::uuid) then
+    update public.deliveries as held set attempts = held.attempts + 1 where held.id = delivery.id;
     return;
   end if;
   update public.deliveries as held
   set state = case when delivered then 'delivered' when retry_seconds is null then 'dead' else 'failed' end,
-      failures = held.failures + case when delivered then 0 else 1 end,
+      attempts = held.attempts + 1, failures = held.failures + case when delivered then 0 else 1 end,
       next_attempt_at = case when not delivered then now() + make_interval(secs => retry_seconds) end,
       ended_at = case when delivered or retry_seconds is null then now() end,
       reason = outcome ->> 'reason', lease_id = null, leased_until = null
@@ -199,9 +199,15 @@ declare
   released integer;
 begin
   update public.deliveries as held set lease_id = null, leased_until = null
-  where held.lease_id = any (array(
-    select jsonb_array_elements_text(private.as_object(release_deliveries.batch) -> 'leases')::uuid
-  ));
+  where held.id in (
+    -- Whoever changes several goes in the same order: by subscription, then by delivery.
+    select leased.id from public.deliveries as leased
+    where leased.leased_until is not null and leased.lease_id = any (array(
+      select jsonb_array_elements_text(private.as_object(release_deliveries.batch) -> 'leases')::uuid
+    ))
+    order by leased.subscription_id, leased.id
+    for update
+  );
   get diagnostics released = row_count;
   return released;
 end;
@@ -335,12 +341,17 @@ begin
   -- The same event, so the same webhook-id: a receiver that has it already can tell.
   update public.deliveries as held
   set state = 'pending', failures = 0, next_attempt_at = now(), ended_at = null, reason = null
-  where held.subscription_id = replayed.id and (held.leased_until is null or held.leased_until <= now())
-    and case
-      when asked -> 'deliveries' is not null
-        then held.id = any (array(select jsonb_array_elements_text(asked -> 'deliveries')::uuid))
-      else held.state = 'dead' and held.ended_at >= (asked ->> 'dead_since')::timestamptz
-    end;
+  where held.id in (
+    select each.id from public.deliveries as each
+    where each.subscription_id = replayed.id and (each.leased_until is null or each.leased_until <= now())
+      and case
+        when asked -> 'deliveries' is not null
+          then each.id = any (array(select jsonb_array_elements_text(asked -> 'deliveries')::uuid))
+        else each.state = 'dead' and each.ended_at >= (asked ->> 'dead_since')::timestamptz
+      end
+    order by each.id
+    for update
+  );
   get diagnostics counted = row_count;
   if counted > 0 then
     perform private.wake_sender();
@@ -366,8 +377,17 @@ begin
   with old as (
     delete from public.deliveries as held
     where held.id in (
-      select ended.id from public.deliveries as ended
-      where ended.ended_at < now() - interval '30 days' order by ended.ended_at limit 5000
+      select ended.id
+      from public.subscriptions as receiver
+      cross join unnest(array['delivered', 'dead']) as final
+      cross join lateral (
+        select each.id from public.deliveries as each
+        where each.subscription_id = receiver.id and each.state = final
+          and each.ended_at < now() - interval '30 days'
+        order by each.ended_at
+        limit 1000
+      ) as ended
+      limit 5000
     )
     returning held.event_id
   )

@@ -25,6 +25,8 @@ from api._lib.settings import settings
 from api._stack.settings import Ports, Settings
 from api._stack.stack import Stack
 from tests.conftest import RunningStack, User
+from tests.jobs.post_office import PostOffice
+from tests.receiver import Receiver
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -216,3 +218,13 @@ def service(bench: Bench) -> Iterator[httpx.Client]:
     """Open a client of Supabase's doors with the secret key."""
     with bench.stack.client(is_service=True) as client:
         yield client
+
+
+@pytest.fixture
+def office(bench: Any) -> Iterator[PostOffice]:
+    """Open a post office without subscriptions of other tests."""
+    with Receiver() as receiver:
+        opened = PostOffice(bench, receiver)
+        opened.clear()
+        yield opened
+        opened.clear()
