@@ -1,22 +1,24 @@
-"""Models that a visitor finds: trained for real, by the path that users take."""
+"""What journeys in the browser start from: models trained by the path that users take, and pages of people."""
 
 import csv
 import hashlib
 import io
 import random
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from uuid_utils import uuid7
 
-from tests.conftest import RunningStack
+from tests.conftest import RunningStack, User
 
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PENGUINS = Path(__file__).parents[2] / "models" / "gallery" / "datasets" / "penguins.csv"
 TRAINING_SECONDS = 90
 _MAKES = ("Golf", "Polo", "Corolla", "Yaris", "Civic", "Focus", "Astra", "Clio", "Captur", "Panda", "Octavia", "Fabia")
@@ -59,18 +61,80 @@ def published(stack: RunningStack, web_url: str, worker: None) -> Published:
 
 
 @pytest.fixture
-def visitor(page: Page, published: Published) -> Iterator[Page]:
-    """Open a browser page that must not log an error, be it a broken script or the content security policy."""
-    complaints: list[str] = []
+def complaints() -> Iterator[list[str]]:
+    """Collect what pages object to, be it a broken script or the content security policy; there must be nothing."""
+    collected: list[str] = []
+    yield collected
+    assert collected == []
 
-    def listen(message: ConsoleMessage) -> None:
+
+@pytest.fixture
+def visitor(page: Page, published: Published, complaints: list[str]) -> Page:
+    """Open a browser page that must not log an error."""
+    listen(page, complaints)
+    return page
+
+
+Opener = Callable[..., Page]
+"""Opens a page in a browser of its own; keywords are Playwright's for contexts."""
+
+
+@pytest.fixture
+def open_browser(browser: Browser, base_url: str, complaints: list[str]) -> Iterator[Opener]:
+    """Let a test open as many browsers as there are people in it; no page may log an error."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(**options: Any) -> Page:
+        context = browser.new_context(**{"base_url": base_url, **options})
+        contexts.append(context)
+        page = context.new_page()
+        listen(page, complaints)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def signed_in(open_browser: Opener) -> Callable[..., Page]:
+    """Let a test open a browser in which somebody has signed in, through the page for it."""
+
+    def open_as(user: User, path: str = "/workspace/account", **options: Any) -> Page:
+        page = open_browser(**options)
+        enter(page, user, path)
+        return page
+
+    return open_as
+
+
+def enter(page: Page, user: User, path: str = "/workspace/account") -> None:
+    """Sign in with e-mail and password, and arrive at `path`."""
+    page.goto(f"/sign-in?next={path}")
+    page.get_by_label("E-mail").fill(user.email)
+    page.get_by_label("Password", exact=True).fill(user.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page).to_have_url(re.compile(f"^[^?]*{re.escape(path)}$"))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def listen(page: Page, complaints: list[str]) -> None:
+    """Note each error that a page logs; an answer that is no success is for the page to handle."""
+
+    def note(message: ConsoleMessage) -> None:
         if message.type == "error" and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    page.on("console", listen)
+    page.on("console", note)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    assert complaints == []
+
+
+def violations(page: Page) -> list[str]:
+    """Run axe with every rule, best practices included, and name what it objects to."""
+    # Evaluated, not added as a script: the page's content policy allows no inline script, and shall not for a test.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [f"{each['id']}: {node['html'][:160]}" for each in found["violations"] for node in each["nodes"]]
 
 
 def _order(client: httpx.Client, slug: str, title: str, content: bytes, *, target: str) -> str:

@@ -1,25 +1,15 @@
 """Nobody is kept out: axe finds nothing to object to, on any page, in either theme."""
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.conftest import Published
+from tests.e2e.conftest import Published, violations
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(240)]
 
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 TABS = ("card", "parity", "batch", "versions", "api")
-
-
-def violations(page: Page) -> list[str]:
-    """Run axe with every rule, best practices included, and name what it objects to."""
-    # Evaluated, not added as a script: the page's content policy allows no inline script, and shall not for a test.
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [f"{each['id']}: {node['html'][:160]}" for each in found["violations"] for node in each["nodes"]]
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])

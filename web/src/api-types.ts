@@ -59,10 +59,10 @@ export interface paths {
         get: operations["get_dataset_api_datasets__dataset_id__get"];
         put?: never;
         post?: never;
-        delete?: never;
+        delete: operations["delete_dataset_api_datasets__dataset_id__delete"];
         options?: never;
         head?: never;
-        patch?: never;
+        patch: operations["update_dataset_api_datasets__dataset_id__patch"];
         trace?: never;
     };
     "/api/datasets/{dataset_id}/complete": {
@@ -75,6 +75,22 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["complete_dataset_api_datasets__dataset_id__complete_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_profile_api_datasets__dataset_id__profile_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -123,6 +139,22 @@ export interface paths {
         get: operations["list_deliveries_api_hooks__hook_id__deliveries_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hooks/{hook_id}/migration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["write_migration_api_hooks__hook_id__migration_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -283,7 +315,7 @@ export interface paths {
         get?: never;
         put: operations["promote_api_models__slug__aliases__name__put"];
         post?: never;
-        delete?: never;
+        delete: operations["remove_alias_api_models__slug__aliases__name__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -313,6 +345,38 @@ export interface paths {
             cookie?: never;
         };
         get: operations["get_card_api_models__slug__card_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{slug}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["compare_versions_api_models__slug__compare_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{slug}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_history_api_models__slug__history_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -385,6 +449,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{slug}/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_replays_api_models__slug__replays_get"];
+        put?: never;
+        post: operations["create_replay_api_models__slug__replays_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{slug}/replays/{replay_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_replay_api_models__slug__replays__replay_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/{slug}/rollback": {
         parameters: {
             query?: never;
@@ -415,6 +511,22 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/models/{slug}/versions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_version_api_models__slug__versions__number__get"];
+        put?: never;
+        post?: never;
+        delete: operations["delete_version_api_models__slug__versions__number__delete"];
+        options?: never;
+        head?: never;
+        patch: operations["update_version_api_models__slug__versions__number__patch"];
         trace?: never;
     };
     "/api/people": {
@@ -673,7 +785,7 @@ export interface components {
         };
         AnnouncedDataset: {
             dataset: components["schemas"]["Dataset"];
-            upload: components["schemas"]["Upload"];
+            upload: components["schemas"]["Upload"] | null;
         };
         Answer: {
             alias: string | null;
@@ -687,43 +799,40 @@ export interface components {
             version: number | null;
             warnings: components["schemas"]["FieldProblem"][];
         };
-        api___lib__hook_schemas__NewSecret: {
-            old_ends_in_seconds: number;
-            secret: string;
+        api___lib__comparison__Interval: {
+            high: number;
+            low: number;
+            value: number;
         };
         api___lib__hook_schemas__Rotation: {
             /** @default 86400 */
             overlap_seconds: number;
             secret?: string | null;
         };
-        api___lib__subscription_schemas__NewSecret: {
-            /** Format: date-time */
-            old_until: string;
-            secret: string;
+        api___lib__model_schemas__Latency: {
+            p50_ms: number;
+            p95_ms: number;
         };
-        api___lib__subscription_schemas__Rotation: {
-            /** @default 24 */
-            overlap_hours: number;
+        api___lib__model_schemas__ReplayOrder: {
+            /** @default champion */
+            against: string;
+            dataset_id?: string | null;
+            /** @default 500 */
+            rows: number;
+            version: number;
+        };
+        api___lib__prediction_schemas__Interval: {
+            coverage: number;
+            high: number;
+            low: number;
+        };
+        api___lib__subscription_schemas__ReplayOrder: {
+            dead_since?: string | null;
+            deliveries?: string[] | null;
         };
         api__keys__Rotation: {
             /** @default 24 */
             overlap_hours: number;
-        };
-        Attempt: {
-            /** Format: date-time */
-            at: string;
-            ms: number | null;
-            number: number;
-            reason: string | null;
-            request_headers: {
-                [key: string]: string;
-            };
-            response_body: string | null;
-            response_headers: {
-                [key: string]: string;
-            } | null;
-            status: number | null;
-            url: string;
         };
         Candidate: {
             chosen: boolean;
@@ -777,6 +886,35 @@ export interface components {
             share: number;
             value: string;
         };
+        Change: {
+            from: string;
+            rows: number;
+            to: string;
+        };
+        ChangedFeature: {
+            a: string;
+            b: string;
+            name: string;
+        };
+        ComparedMetric: {
+            a: components["schemas"]["api___lib__comparison__Interval"] | null;
+            b: components["schemas"]["api___lib__comparison__Interval"] | null;
+            /** @enum {string} */
+            better: "higher" | "lower";
+            difference: number | null;
+            name: string;
+            primary: boolean;
+            /** @enum {string} */
+            verdict: "better" | "worse" | "unclear";
+        };
+        Comparison: {
+            a: components["schemas"]["Side"];
+            b: components["schemas"]["Side"];
+            features: components["schemas"]["FeatureChanges"];
+            metrics: components["schemas"]["ComparedMetric"][];
+            model: string;
+            same_data: boolean;
+        };
         Completion: {
             sha256: string;
         };
@@ -793,17 +931,26 @@ export interface components {
             standard_error: number;
             value: number | boolean | string | null;
         };
+        Corrections: {
+            drop: string[];
+            types: {
+                [key: string]: string;
+            };
+        };
         Dataset: {
             columns: number | null;
+            corrections: components["schemas"]["Corrections"];
             /** Format: date-time */
             created_at: string;
             filename: string;
             id: string;
+            /** @enum {string} */
+            kind: "table" | "model";
             licence: string | null;
             name: string;
-            profile: {
-                [key: string]: unknown;
-            } | null;
+            profile_reason: string | null;
+            /** @enum {string} */
+            profile_status: "none" | "queued" | "ready" | "failed";
             reason: string | null;
             rows: number | null;
             sha256: string | null;
@@ -811,6 +958,16 @@ export interface components {
             source: string | null;
             /** @enum {string} */
             status: "pending" | "ready" | "failed";
+        };
+        DatasetChanges: {
+            drop?: string[];
+            licence?: string | null;
+            /** @default  */
+            name: string;
+            source?: string | null;
+            types?: {
+                [key: string]: "number" | "number:decimal_comma" | "number:thousands_comma" | "integer" | "boolean" | "category" | "date" | "date:day_first" | "date:month_first" | "text" | "id";
+            };
         };
         DatasetList: {
             datasets: components["schemas"]["Dataset"][];
@@ -824,11 +981,30 @@ export interface components {
             source: string | null;
         };
         DatasetOrder: {
-            filename: string;
+            columns?: string[] | null;
+            filename?: string | null;
+            /**
+             * @default table
+             * @enum {string}
+             */
+            kind: "table" | "model";
             licence?: string | null;
             name?: string | null;
-            size_bytes: number;
+            newest_by?: string | null;
+            /** @default 50000 */
+            rows: number;
+            size_bytes?: number | null;
             source?: string | null;
+            table?: string | null;
+        };
+        DatasetProfile: {
+            corrections: components["schemas"]["Corrections"];
+            profile: {
+                [key: string]: unknown;
+            } | null;
+            reason: string | null;
+            /** @enum {string} */
+            status: "none" | "queued" | "ready" | "failed";
         };
         Delivery: {
             attempts: number;
@@ -843,6 +1019,22 @@ export interface components {
             state: "pending" | "delivered" | "failed" | "dead";
             type: string;
         };
+        DeliveryAttempt: {
+            /** Format: date-time */
+            at: string;
+            ms: number | null;
+            number: number;
+            reason: string | null;
+            request_headers: {
+                [key: string]: string;
+            };
+            response_body: string | null;
+            response_headers: {
+                [key: string]: string;
+            } | null;
+            status: number | null;
+            url: string;
+        };
         DeliveryDetail: {
             attempts: number;
             body: string;
@@ -851,7 +1043,7 @@ export interface components {
             ended_at: string | null;
             event_id: string;
             id: string;
-            log: components["schemas"]["Attempt"][];
+            log: components["schemas"]["DeliveryAttempt"][];
             next_attempt_at: string | null;
             reason: string | null;
             /** @enum {string} */
@@ -900,6 +1092,8 @@ export interface components {
             importance: components["schemas"]["Importance"][];
             leaderboard: components["schemas"]["Candidate"][];
             metrics: components["schemas"]["Metric"][];
+            /** @default [] */
+            predicted_histogram: number[];
             reliability: components["schemas"]["ReliabilityBin"][];
             residual_quantiles: number[];
             rows: number;
@@ -932,9 +1126,20 @@ export interface components {
             required: boolean;
             written?: ("decimal_comma" | "thousands_comma" | "day_first" | "month_first") | null;
         };
+        FeatureChanges: {
+            added: string[];
+            changed: components["schemas"]["ChangedFeature"][];
+            removed: string[];
+        };
         FieldProblem: {
             detail: string;
             pointer: string;
+        };
+        History: {
+            aliases: components["schemas"]["LiveAlias"][];
+            /** Format: date-time */
+            at: string;
+            model: string;
         };
         Hook: {
             alias: string;
@@ -1020,15 +1225,13 @@ export interface components {
             secret?: string | null;
             table?: string | null;
         };
+        HTTPValidationError: {
+            detail?: components["schemas"]["ValidationError"][];
+        };
         Importance: {
             deviation: number;
             feature: string;
             mean: number;
-        };
-        Interval: {
-            coverage: number;
-            high: number;
-            low: number;
         };
         IntervalNote: {
             coverage: number;
@@ -1062,18 +1265,33 @@ export interface components {
              */
             scopes: ("predict" | "feedback" | "train" | "admin")[];
         };
+        Latencies: {
+            against: components["schemas"]["api___lib__model_schemas__Latency"];
+            version: components["schemas"]["api___lib__model_schemas__Latency"];
+        };
         ListedVersion: {
             aliases: string[];
             baseline: components["schemas"]["Metric"][];
             classes: string[];
             /** Format: date-time */
             created_at: string;
+            deleted_at: string | null;
             digest: string;
             id: string | null;
             metrics: components["schemas"]["Metric"][];
+            note: string;
             number: number | null;
             rows: number;
+            run_id: string | null;
             size_bytes: number;
+        };
+        LiveAlias: {
+            name: string;
+            promoted_by: string | null;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+            version: number;
         };
         Me: {
             email: string | null;
@@ -1110,8 +1328,25 @@ export interface components {
             primary: boolean;
             value: number;
         };
+        Migration: {
+            connect: string;
+            filename: string;
+            sql: string;
+        };
+        MigrationOrder: {
+            /**
+             * @default [
+             *       "id"
+             *     ]
+             */
+            key: string[];
+            /** @default false */
+            on_update: boolean;
+            table?: string | null;
+        };
         Model: {
             aliases: components["schemas"]["Alias"][];
+            archived_at: string | null;
             champion: components["schemas"]["Version"] | null;
             /** Format: date-time */
             created_at: string;
@@ -1128,6 +1363,7 @@ export interface components {
             visibility: "private" | "public";
         };
         ModelChanges: {
+            archived?: boolean | null;
             description?: string | null;
             keep_inputs?: boolean | null;
             title?: string | null;
@@ -1175,6 +1411,10 @@ export interface components {
             rotated_from: string | null;
             scopes: ("predict" | "feedback" | "train" | "admin")[];
         };
+        NewSecret: {
+            old_ends_in_seconds: number;
+            secret: string;
+        };
         NewSubscription: {
             /** Format: date-time */
             created_at: string;
@@ -1217,6 +1457,12 @@ export interface components {
             updated_at: string;
             url: string;
         };
+        Parity: {
+            label_flips: number;
+            max_error: number;
+            passed: boolean;
+            rows: number;
+        };
         ParityCertificate: {
             engines: string[];
             kinds: components["schemas"]["ParityKind"][];
@@ -1252,7 +1498,7 @@ export interface components {
             value: number | boolean | string | null;
         };
         Prediction: {
-            interval?: components["schemas"]["Interval"] | null;
+            interval?: components["schemas"]["api___lib__prediction_schemas__Interval"] | null;
             label?: string | null;
             probabilities?: {
                 [key: string]: number;
@@ -1281,13 +1527,14 @@ export interface components {
             promoted_by: string | null;
             reason: string;
             rollback_of: string | null;
-            to_version: number;
+            to_version: number | null;
         };
         PromotionList: {
             promotions: components["schemas"]["Promotion"][];
         };
         PromotionOrder: {
             reason: string;
+            replay?: string | null;
             version: number;
         };
         ReliabilityBin: {
@@ -1295,12 +1542,67 @@ export interface components {
             observed: number;
             predicted: number;
         };
+        Replay: {
+            against: number | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string | null;
+            dataset_id: string | null;
+            finished_at: string | null;
+            id: string;
+            model: string;
+            reason: string | null;
+            result: components["schemas"]["ReplayResult"] | null;
+            rows: number;
+            /** @enum {string} */
+            status: "queued" | "running" | "succeeded" | "failed";
+            version: number | null;
+        };
         Replayed: {
             replayed: number;
         };
-        ReplayOrder: {
-            dead_since?: string | null;
-            deliveries?: string[] | null;
+        ReplayExample: {
+            actual: string | number | null;
+            against: {
+                [key: string]: unknown;
+            };
+            row: {
+                [key: string]: unknown;
+            };
+            version: {
+                [key: string]: unknown;
+            };
+        };
+        ReplayList: {
+            replays: components["schemas"]["Replay"][];
+        };
+        ReplayResult: {
+            actuals: number;
+            changes: components["schemas"]["Change"][];
+            differences: number[];
+            examples: components["schemas"]["ReplayExample"][];
+            flip_share: number;
+            flips: number;
+            gains: number;
+            largest_difference: number;
+            latency: components["schemas"]["Latencies"];
+            losses: number;
+            mean_difference: number;
+            rows: number;
+            score: components["schemas"]["ReplayScore"] | null;
+            since: string | null;
+            unreadable: number;
+            until: string | null;
+        };
+        ReplayScore: {
+            against: number;
+            /** @enum {string} */
+            better: "higher" | "lower";
+            difference: number;
+            high: number;
+            low: number;
+            name: string;
+            version: number;
         };
         RoleOrder: {
             /** @enum {string} */
@@ -1373,6 +1675,22 @@ export interface components {
              */
             visibility: "private" | "public";
         };
+        Side: {
+            alias: string | null;
+            dataset: components["schemas"]["DatasetNote"];
+            digest: string;
+            features: number;
+            number: number | null;
+            parameters: {
+                [key: string]: number | string | boolean | null;
+            };
+            parity: components["schemas"]["Parity"];
+            recipe: string;
+            size_bytes: number;
+            /** Format: date-time */
+            trained_at: string;
+            training_seconds: number;
+        };
         Subject: {
             id: string;
             type: string;
@@ -1409,6 +1727,15 @@ export interface components {
             event_types: ("run.succeeded" | "run.failed" | "version.promoted" | "drift.detected" | "prediction.created" | "quota.near" | "hook.answered")[];
             model?: string | null;
             url: string;
+        };
+        SubscriptionRotation: {
+            /** @default 24 */
+            overlap_hours: number;
+        };
+        SubscriptionSecret: {
+            /** Format: date-time */
+            old_until: string;
+            secret: string;
         };
         Timing: {
             infer_ms: number;
@@ -1452,6 +1779,13 @@ export interface components {
             method: "PUT";
             url: string;
         };
+        ValidationError: {
+            ctx?: Record<string, never>;
+            input?: unknown;
+            loc: (string | number)[];
+            msg: string;
+            type: string;
+        };
         Version: {
             baseline: components["schemas"]["Metric"][];
             classes: string[];
@@ -1463,6 +1797,9 @@ export interface components {
             number: number | null;
             rows: number;
             size_bytes: number;
+        };
+        VersionChanges: {
+            note: string;
         };
         VersionList: {
             versions: components["schemas"]["ListedVersion"][];
@@ -1581,6 +1918,7 @@ export interface operations {
         parameters: {
             query?: {
                 before?: string | null;
+                kind?: "table" | "model";
                 limit?: number;
             };
             header?: never;
@@ -1679,6 +2017,14 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1797,6 +2143,178 @@ export interface operations {
             };
         };
     };
+    delete_dataset_api_datasets__dataset_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_dataset_api_datasets__dataset_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetChanges"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     complete_dataset_api_datasets__dataset_id__complete_post: {
         parameters: {
             query?: never;
@@ -1861,6 +2379,75 @@ export interface operations {
                 };
             };
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_profile_api_datasets__dataset_id__profile_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetProfile"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2460,6 +3047,103 @@ export interface operations {
             };
         };
     };
+    write_migration_api_hooks__hook_id__migration_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MigrationOrder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Migration"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     rotate_secret_api_hooks__hook_id__rotate_post: {
         parameters: {
             query?: never;
@@ -2480,7 +3164,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api___lib__hook_schemas__NewSecret"];
+                    "application/json": components["schemas"]["NewSecret"];
                 };
             };
             400: {
@@ -3108,7 +3792,9 @@ export interface operations {
     };
     list_models_api_models_get: {
         parameters: {
-            query?: never;
+            query?: {
+                archived?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3129,6 +3815,14 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
             429: {
@@ -3397,6 +4091,94 @@ export interface operations {
             };
         };
     };
+    remove_alias_api_models__slug__aliases__name__delete: {
+        parameters: {
+            query: {
+                reason: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promotion"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_artifact_api_models__slug__artifact_get: {
         parameters: {
             query?: {
@@ -3487,6 +4269,149 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Card"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_versions_api_models__slug__compare_get: {
+        parameters: {
+            query: {
+                a?: string;
+                b: string;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_history_api_models__slug__history_get: {
+        parameters: {
+            query?: {
+                at?: string | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
                 };
             };
             401: {
@@ -3854,7 +4779,10 @@ export interface operations {
     };
     list_promotions_api_models__slug__promotions_get: {
         parameters: {
-            query?: never;
+            query?: {
+                before?: string | null;
+                limit?: number;
+            };
             header?: never;
             path: {
                 slug: string;
@@ -3869,6 +4797,247 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PromotionList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_replays_api_models__slug__replays_get: {
+        parameters: {
+            query?: {
+                before?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_replay_api_models__slug__replays_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["api___lib__model_schemas__ReplayOrder"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_replay_api_models__slug__replays__replay_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                replay_id: string;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
                 };
             };
             401: {
@@ -4046,6 +5215,234 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_version_api_models__slug__versions__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedVersion"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_version_api_models__slug__versions__number__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_version_api_models__slug__versions__number__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VersionChanges"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedVersion"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5416,7 +6813,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ReplayOrder"];
+                "application/json": components["schemas"]["api___lib__subscription_schemas__ReplayOrder"];
             };
         };
         responses: {
@@ -5513,7 +6910,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["api___lib__subscription_schemas__Rotation"];
+                "application/json": components["schemas"]["SubscriptionRotation"];
             };
         };
         responses: {
@@ -5522,7 +6919,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api___lib__subscription_schemas__NewSecret"];
+                    "application/json": components["schemas"]["SubscriptionSecret"];
                 };
             };
             400: {

@@ -59,7 +59,7 @@ async function create(): Promise<Opened> {
     detectSessionInUrl: false,
     fetch: (input, init) => sendInTime(new Request(input, init)),
   });
-  client.onAuthStateChange((event) => follow(event === "SIGNED_OUT" && !isLeaving));
+  client.onAuthStateChange(() => follow(!isLeaving));
   return { client, settings: `${address}/auth/v1/settings`, headers };
 }
 
