@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from api._lib.app import create_app
 from api._lib.auth import AnyCaller, Caller
@@ -23,8 +24,15 @@ router = APIRouter(tags=["feedback"])
 
 MAX_ACTUALS = 10_000
 MAX_ROW = 2**31 - 1
+MAX_TEXT = 10_000
 
 Row = Annotated[int, Field(ge=0, le=MAX_ROW, description="Which row of the request, from 0")]
+
+
+def _check_actual(value: object) -> object:
+    if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MAX_TEXT):
+        return value
+    raise PydanticCustomError("actual", "send a text of at most 10000 characters, a number, true or false")
 
 
 class Actual(BaseModel):
@@ -34,7 +42,7 @@ class Actual(BaseModel):
 
     prediction_id: Uuid = Field(description="The `id` of the answer")
     row: Row = 0
-    actual: Annotated[str, Field(max_length=10_000)] | bool | int | float = Field(
+    actual: Annotated[str | bool | int | float, BeforeValidator(_check_actual)] = Field(
         description="The class, or the number", examples=["Adelie", 152.3]
     )
     observed_at: AwareDatetime | None = Field(
