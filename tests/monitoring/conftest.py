@@ -15,7 +15,6 @@ from tests.api.conftest import Publisher
 from tests.api.tiny import CLASSES, Tiny, build
 from tests.conftest import RunningStack, User
 
-
 QUANTILES = [0.0, 0.5, 2.5, 5.0, 7.5, 9.5, 10.0]
 """Of both numbers of the watched model: spread evenly from 0 to 10."""
 
