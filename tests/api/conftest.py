@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api._lib import auth, limits
+from api._lib.settings import settings
 from api._stack.settings import Ports
 from tests.api.forwarder import Forwarder
 from tests.api.tiny import Tiny, build
@@ -79,6 +81,39 @@ class OwnSite:
             if answer.status_code == status or time.monotonic() > ends_at:
                 return answer
             time.sleep(0.1)
+
+
+type Configure = Callable[..., None]
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
+    """Set variables as a deployment would, and forget what this process knew before."""
+
+    def forget() -> None:
+        settings.cache_clear()
+        auth._tokens.clear()
+        auth._published_keys.cache_clear()
+        limits._ledgers.cache_clear()
+
+    def set_environ(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        forget()
+
+    yield set_environ
+    forget()
+
+
+@pytest.fixture
+def configure_stack(stack: RunningStack, configure: Configure) -> Configure:
+    """Be a function of the running stack in this process; set variables beside its own."""
+
+    def set_environ(**values: str) -> None:
+        configure(**{**stack.environ, **values})
+
+    set_environ()
+    return set_environ
 
 
 @pytest.fixture(scope="session")
