@@ -19,7 +19,7 @@ import orjson
 from api._lib.settings import settings
 
 if TYPE_CHECKING:
-    from api._lib.limits import Standing
+    from api._lib.quotas import Standing
 
 
 @dataclass(slots=True)

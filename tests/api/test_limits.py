@@ -11,47 +11,11 @@ import pytest
 
 from api._lib import kv, limits, log
 from api._lib.errors import TooManyRequests
-from api._lib.limits import DAY, MINUTE, Ledger, Policy
-from api._lib.settings import settings
+from api._lib.limits import DAY, MINUTE
 from tests.api.conftest import api_process
 from tests.conftest import RunningStack, User
 
 ROW = {"length": 1}
-NOON = 1_795_435_200.0
-"""A time at which a minute and no day begins."""
-
-
-class Clock:
-    """A time that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def _take(ledger: Ledger, identity: str, times: int) -> int:
-    """Ask so many times and count how often it was granted."""
-    return sum(ledger.take(identity) >= 0 for _ in range(times))
-
-
-@pytest.fixture
-def configure(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Set limits as a deployment would, beside the stack's own variables."""
-
-    def forget() -> None:
-        settings.cache_clear()
-        limits._ledgers.cache_clear()
-
-    def set_environ(**values: str) -> None:
-        for name, value in {**stack.environ, **values}.items():
-            monkeypatch.setenv(name, value)
-        forget()
-
-    set_environ()
-    yield set_environ
-    forget()
 
 
 @pytest.fixture
@@ -70,108 +34,13 @@ def note() -> Iterator[Callable[..., log.RequestNote]]:
         log.request_note.reset(token)
 
 
-def test_callers_are_counted_apart_until_their_window_ends():
-    """One who has used up a minute waits for the next; another is not concerned; what was refused is not counted."""
-    clock = Clock()
-    ledger = Ledger(Policy("key", 5, MINUTE), clock=clock)
-
-    assert [ledger.take("a") for _ in range(6)] == [4, 3, 2, 1, 0, -1]
-    assert ledger.take("b") == 4
-    assert ledger.ends_at == NOON + MINUTE
-    clock.now += MINUTE - 1
-    assert ledger.take("a") == -1
-    clock.now += 1
-    assert ledger.take("a") == 4
-
-
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    """A flood of addresses costs a bounded number of counts."""
-    monkeypatch.setattr(limits, "MAX_CALLERS", 10)
-    ledger = Ledger(Policy("address", 5, MINUTE))
-
-    for number in range(1000):
-        ledger.take(str(number))
-
-    assert len(ledger._counts) == 10
-
-
-def _settle(*ledgers: Ledger) -> None:
-    """Settle with the real store, as happens behind an answer."""
-
-    async def settle() -> None:
-        for ledger in ledgers:
-            trip = limits._OneTrip()
-            limiter = limits._limiter(ledger.policy)
-            settling = asyncio.create_task(ledger.settle(trip, limiter))
-            await trip.go()
-            await settling
-
-    asyncio.run(settle())
-
-
-@pytest.mark.usefixtures("configure")
-def test_instances_learn_of_each_other(unique: str):
-    """What one instance has let in is missing on another as soon as that has settled, and together they grant the quota."""
-    one, two = (Ledger(Policy("key", 80, DAY)) for _ in range(2))
-    assert _take(one, unique, 60) == 60
-    _settle(one)
-
-    granted = _take(two, unique, 10)
-    _settle(two)
-    granted += _take(two, unique, 100)
-    _settle(two)
-
-    assert granted == 20
-    assert _take(two, unique, 1) == 0
-    assert _take(one, unique, 100) <= 80 // limits.SETTLED_PARTS * 2
-
-
-@pytest.mark.usefixtures("configure")
-def test_nothing_is_told_twice(unique: str):
-    """Two settlements under way at the same time tell each request once."""
-    ledger = Ledger(Policy("key", 100, DAY))
-
-    async def settle() -> None:
-        trips = []
-        for _ in range(2):
-            _take(ledger, unique, 20)
-            trip = limits._OneTrip()
-            settling = asyncio.create_task(ledger.settle(trip, limits._limiter(ledger.policy)))
-            trips.append((trip, settling))
-            await asyncio.sleep(0)
-        for trip, settling in trips:
-            await trip.go()
-            await settling
-
-    asyncio.run(settle())
-
-    other = Ledger(Policy("key", 100, DAY), first_due=1)
-    other.take(unique)
-    _settle(other)
-    assert _take(other, unique, 100) == 100 - 40 - 1
-
-
-def test_a_store_that_is_down_loses_no_count(configure, unique: str):
-    """What could not be told is told later; meanwhile the own count decides."""
-    ledger = Ledger(Policy("key", 40, DAY))
-    configure(KV_REST_API_URL="http://127.0.0.1:9")
-    _take(ledger, unique, 20)
-    _settle(ledger)
-    assert _take(ledger, unique, 100) == 20
-    configure()
-    kv._circuit.worked()
-
-    _settle(ledger)
-
-    other = Ledger(Policy("key", 40, DAY), first_due=1)
-    other.take(unique)
-    _settle(other)
-    assert other.take(unique) == -1
-
-
-def test_everybody_who_is_due_is_settled_in_one_trip(configure, note, monkeypatch: pytest.MonkeyPatch, unique: str):
+def test_everybody_who_is_due_is_settled_in_one_trip(
+    configure_stack, note, monkeypatch: pytest.MonkeyPatch, unique: str
+):
     """However many callers are due, the store is asked once."""
-    configure(ROWCAST_LIMIT_KEY="8", ROWCAST_LIMIT_USER="8", ROWCAST_LIMIT_ADDRESS="8", ROWCAST_LIMIT_ANONYMOUS="900")
+    configure_stack(
+        ROWCAST_LIMIT_KEY="8", ROWCAST_LIMIT_USER="8", ROWCAST_LIMIT_ADDRESS="8", ROWCAST_LIMIT_ANONYMOUS="900"
+    )
     trips: list[int] = []
     run = kv.run
 
@@ -194,9 +63,9 @@ def test_everybody_who_is_due_is_settled_in_one_trip(configure, note, monkeypatc
     assert trips == [5]
 
 
-def test_visitors_share_one_budget_for_the_day(configure, note):
+def test_visitors_share_one_budget_for_the_day(configure_stack, note):
     """However many addresses they come from; who has a key or an account goes on."""
-    configure(ROWCAST_LIMIT_ANONYMOUS="30", KV_REST_API_URL="", KV_REST_API_TOKEN="")
+    configure_stack(ROWCAST_LIMIT_ANONYMOUS="30", KV_REST_API_URL="", KV_REST_API_TOKEN="")
     for number in range(30):
         note(f"198.51.100.{number}")
         limits.admit_anonymous()
@@ -220,14 +89,14 @@ def test_visitors_share_one_budget_for_the_day(configure, note):
         ("1", {"x_forwarded_for": "203.0.113.2"}, ""),
     ],
 )
-def test_addresses_come_from_the_platform(configure, note, platform: str, headers: dict[str, str], address: str):
+def test_addresses_come_from_the_platform(configure_stack, note, platform: str, headers: dict[str, str], address: str):
     """What a client writes into a header of its own never counts."""
-    configure(VERCEL=platform)
+    configure_stack(VERCEL=platform)
 
     assert limits.address_of(note(**headers)) == address
 
 
-def test_one_ipv6_site_is_one_caller(configure, note):
+def test_one_ipv6_site_is_one_caller(configure_stack, note):
     """Whoever holds a site could otherwise ask from 2^64 addresses."""
     names = [
         limits.address_of(note(peer))
@@ -238,9 +107,9 @@ def test_one_ipv6_site_is_one_caller(configure, note):
     assert names[3:] == ["192.0.2.7", "not:an:address"]
 
 
-def test_admission_costs_microseconds(configure, note):
+def test_admission_costs_microseconds(configure_stack, note):
     """It stands before every prediction: a thousand of them cost less than one millisecond and a half each way."""
-    configure()
+    configure_stack()
     made = note()
     limits.admit_anonymous()
     started = time.process_time()
