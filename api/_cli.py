@@ -62,6 +62,8 @@ COMMANDS: dict[str, Entry | Group] = {
         {
             "add": Entry("api._commands.accounts:user_add", "Add a person, or change a role."),
             "list": Entry("api._commands.accounts:user_list", "List who may sign in."),
+            "role": Entry("api._commands.accounts:user_role", "Change what a person may do."),
+            "remove": Entry("api._commands.accounts:user_remove", "End an account."),
         },
         "Who may sign in, and as what.",
         _ACCESS,
@@ -70,6 +72,7 @@ COMMANDS: dict[str, Entry | Group] = {
         {
             "create": Entry("api._commands.accounts:key_create", "Make a key for a program."),
             "list": Entry("api._commands.accounts:key_list", "List your keys."),
+            "rotate": Entry("api._commands.accounts:key_rotate", "Replace a key; both work for a while."),
             "revoke": Entry("api._commands.accounts:key_revoke", "End a key at once."),
         },
         "Keys with which programs come.",
