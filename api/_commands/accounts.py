@@ -5,6 +5,7 @@ Passwords and keys are made here or on the server, printed once and kept nowhere
 
 import json
 import secrets
+import sys
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from typing import Annotated
 import typer
 
 from api._commands.client import Client
-from api._commands.errors import RequestRefused
+from api._commands.errors import CliError, RequestRefused
 from api._commands.listing import AsJson, show_list
 
 PASSWORD_BYTES = 18
@@ -43,6 +44,8 @@ Scopes = Annotated[list[Scope], typer.Option("--scope", help="What the key may d
 KeyName = Annotated[str, typer.Option("--name", help="A name to recognise it by.")]
 OneModel = Annotated[str, typer.Option("--model", metavar="SLUG", help="Only for this model.")]
 Days = Annotated[int | None, typer.Option("--expires-days", min=1, help="End after so many days; never by default.")]
+Overlap = Annotated[int, typer.Option("--overlap-hours", min=0, max=720, help="So long the old key goes on.")]
+Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, as `rowcast key list` shows it.")]
 
 
@@ -61,6 +64,22 @@ def user_add(email: Email, *, role: ItsRole = Role.ANALYST) -> None:
         _create_user(client, email, password)
         _give_role(client, email, role)
     print(f"{email} is {role} now. Password, shown this once: {password}")
+
+
+def user_role(email: Email, role: Annotated[Role, typer.Argument(help="What the person may do from now on.")]) -> None:
+    """Change what a person may do."""
+    with Client() as client:
+        _give_role(client, email, role)
+    print(f"{email} is {role} now.")
+
+
+def user_remove(email: Email, *, is_sure: Sure = False) -> None:
+    """End an account with its keys, memberships and datasets. Its models stay, as the house's."""
+    if not is_sure and not (sys.stdin.isatty() and typer.confirm(f"End the account of {email} for good?")):
+        raise CliError(f"nothing was done; --yes ends the account of {email} without asking")
+    with Client() as client:
+        client.supabase("POST", "/rest/v1/rpc/remove_user", secret=True, json={"user_email": email})
+    print(f"The account of {email} has ended.")
 
 
 def user_list(*, as_json: AsJson = False) -> None:
@@ -98,6 +117,18 @@ def key_list(*, as_json: AsJson = False) -> None:
     columns = {"id": "id", "name": "name", "prefix": "prefix", "scopes": "scopes", "expires": "expires_at"}
     columns |= {"revoked": "revoked_at", "last used": "last_used_at"}
     show_list(keys, columns, as_json=as_json, empty="No keys yet. Make one with ./rowcast key create --scope predict")
+
+
+def key_rotate(key_id: KeyId, *, overlap_hours: Overlap = 24, as_json: AsJson = False) -> None:
+    """Replace a key by a new one of the same rights. Both work for a while; the new one is printed once."""
+    with Client() as client:
+        made = client.call("POST", f"/api/keys/{key_id}/rotate", json={"overlap_hours": overlap_hours})
+    if as_json:
+        print(json.dumps(made, indent=2))
+        return
+    print(made["key"])
+    ends = f"ends in {overlap_hours} hour{'s' if overlap_hours > 1 else ''}" if overlap_hours else "has ended"
+    print(f"\nShown this once. The old key {ends}.")
 
 
 def key_revoke(key_id: KeyId) -> None:

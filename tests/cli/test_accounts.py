@@ -59,6 +59,63 @@ def test_user_add_without_the_secret_key_is_refused(run, operator, unique):
 
 
 @pytest.mark.stack
+def test_user_role_changes_what_a_person_may_do(run, stack, operator, unique):
+    """A role is given by address; an unknown address is named."""
+    person = stack.create_user()
+
+    done = run("user", "role", person.email, "analyst", environ=operator)
+    unknown = run("user", "role", f"{unique}@example.com", "analyst", environ=operator)
+
+    assert (done.returncode, done.stdout) == (0, f"{person.email} is analyst now.\n")
+    with stack.client(user=person) as client:
+        assert client.post("/rest/v1/rpc/current_user_role", json={}).json() == "analyst"
+    assert (unknown.returncode, unknown.stderr.count("\n")) == (1, 1)
+    assert f'There is no user "{unique}@example.com".' in unknown.stderr
+
+
+@pytest.mark.stack
+def test_user_remove_ends_an_account(run, stack, operator):
+    """Only when meant: then nobody signs in with it any more, its keys stop, and the log knows."""
+    person = stack.create_user("analyst")
+
+    asked = run("user", "remove", person.email, environ=operator)
+    assert (asked.returncode, _sign_in(stack, person.email, person.password).status_code) == (1, 200)
+    assert "--yes" in asked.stderr
+    done = run("user", "remove", person.email, "--yes", environ=operator)
+
+    assert done.returncode == 0, done.stderr
+    assert _sign_in(stack, person.email, person.password).status_code == 400
+    with stack.connect() as connection:
+        acts = connection.execute(
+            "select action from public.audit_log where subject_id = %s order by id", (person.id,)
+        ).fetchall()
+        assert [act for (act,) in acts] == ["role.changed", "user.removed", "role.changed"]
+
+
+@pytest.mark.stack
+def test_key_rotate_prints_the_new_key_once(run, site_url, operator, stack):
+    """The new key works, the old one to the end of its overlap; a key is rotated once."""
+    assert site_url
+    person = stack.create_user("analyst")
+    environ = {**operator, "ROWCAST_EMAIL": person.email, "ROWCAST_PASSWORD": person.password}
+    first = json.loads(run("key", "create", "--scope", "predict", "--json", environ=environ).stdout)
+
+    done = run("key", "rotate", first["id"], "--overlap-hours", "1", environ=environ)
+    again = run("key", "rotate", first["id"], environ=environ)
+
+    assert done.returncode == 0, done.stderr
+    key = done.stdout.split()[0]
+    assert key.startswith("rc_")
+    assert "ends in 1 hour." in done.stdout
+    for each in (first["key"], key):
+        assert httpx.get(f"{site_url}/api/me", headers={"x-api-key": each}, trust_env=False).status_code == 200
+    assert again.returncode == 1
+    assert "replaced already" in again.stderr
+    listed = json.loads(run("key", "list", "--json", environ=environ).stdout)
+    assert [each["rotated_from"] for each in listed] == [first["id"], None]
+
+
+@pytest.mark.stack
 def test_user_list_names_everybody_with_the_role(run, operator, analyst, viewer):
     done = run("user", "list", "--json", environ=operator)
 
