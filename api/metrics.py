@@ -3,15 +3,16 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api._lib import cards, prometheus, registry
+from api._lib import cards, free_tiers, kv, prometheus, registry
 from api._lib.app import create_app
-from api._lib.auth import Caller, Somebody
-from api._lib.errors import NotAllowed
+from api._lib.auth import Caller, Person, Somebody
+from api._lib.errors import NotAllowed, Unavailable
 from api._lib.monitoring_schemas import (
     Drift,
     DriftWindow,
@@ -19,12 +20,15 @@ from api._lib.monitoring_schemas import (
     FeatureDrift,
     FeatureValues,
     Metrics,
+    Usage,
+    Used,
     ValueDay,
     Values,
     write_metrics,
 )
-from api._lib.openapi import SOMEBODY
+from api._lib.openapi import PERSON, SOMEBODY
 from api._lib.problems import problems
+from api._lib.settings import settings
 from api._lib.store import monitoring as store
 from models.contract import Card
 
@@ -122,6 +126,35 @@ async def get_drift(slug: Slug, caller: Somebody, version: Number = None) -> Dri
             )
             for each in found["features"]
         ],
+    )
+
+
+@router.get("/api/usage", responses=problems(401, 403, 503), openapi_extra=PERSON)
+async def get_usage(caller: Person) -> Usage:
+    """Read how much of what the free plans give is used, where that leads, and what then happens. For admins."""
+    usage = await store.read_usage(caller.rights)
+    if kv.is_configured():
+        with suppress(Unavailable):
+            await kv.ping()  # brings the count of all instances along
+    spent, now = kv.spent(), datetime.now(UTC)
+    quotas = [
+        Used(
+            name=meter.quota.name,
+            used=meter.used,
+            limit=meter.quota.limit,
+            unit=meter.quota.unit,
+            share=meter.share,
+            month_end_share=meter.month_end(now),
+            degrades=meter.quota.degrades,
+        )
+        for meter in free_tiers.read(usage, spent.commands, spent.budget)
+    ]
+    return Usage(
+        quotas=quotas,
+        log_bytes=usage["log_bytes"],
+        prediction_days=settings().prediction_days,
+        oldest_prediction_at=usage["oldest_prediction_at"],
+        waiting_to_be_counted=usage["waiting_to_be_counted"],
     )
 
 

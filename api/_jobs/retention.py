@@ -1,4 +1,6 @@
-"""Forgets logged predictions after the time that the deployment keeps them. Counts, actuals and opinions stay."""
+"""Forgets logged predictions after the time that the deployment keeps them, and before they fill the database. Counts,
+actuals and opinions stay.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -22,17 +24,20 @@ async def drop_old_predictions(timestamp: int) -> None:
 
 def drop_all(now: datetime) -> int:
     """Delete in small steps and return how many rows that were."""
-    older_than = now - timedelta(days=settings().prediction_days)
+    known = settings()
+    older_than = now - timedelta(days=known.prediction_days)
     total = 0
     with connect("retention") as connection:
-        while True:
-            row = connection.execute(
-                "select private.drop_old_predictions(%s, %s) as dropped", [older_than, AT_ONCE]
-            ).fetchone()
-            assert row is not None
-            total += int(row["dropped"])
-            if row["dropped"] < AT_ONCE:
-                break
+        for function, bound in (
+            ("drop_old_predictions", older_than),
+            ("drop_predictions_above", known.log_max_mb * 1024 * 1024),
+        ):
+            dropped = AT_ONCE
+            while dropped == AT_ONCE:
+                row = connection.execute(f"select private.{function}(%s, %s) as dropped", [bound, AT_ONCE]).fetchone()
+                assert row is not None
+                dropped = row["dropped"]
+                total += dropped
     if total:
         log.info("predictions dropped", count=total)
     return total

@@ -205,6 +205,30 @@ class Drift(BaseModel):
     features: list[FeatureDrift]
 
 
+class Used(BaseModel):
+    """One thing that the free plans give only so much of."""
+
+    name: Literal["database", "storage", "requests", "kv_commands"]
+    used: int
+    limit: int
+    unit: Literal["bytes", "requests", "commands"]
+    share: float = Field(description="Used of the limit, 0 to 1 and more")
+    month_end_share: float | None = Field(
+        description="At the end of the month if it goes on like this; null: not monthly"
+    )
+    degrades: str = Field(description="What happens when it is used up")
+
+
+class Usage(BaseModel):
+    """What the deployment has used up."""
+
+    quotas: list[Used]
+    log_bytes: int = Field(description="Of the database: logged predictions")
+    prediction_days: int = Field(description="So long logged predictions are kept")
+    oldest_prediction_at: Time | None
+    waiting_to_be_counted: int = Field(description="Predictions that the figures do not hold yet")
+
+
 def write_metrics(
     slug: str, since: datetime, until: datetime, step_hours: int, counted: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Metrics:

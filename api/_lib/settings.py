@@ -88,6 +88,11 @@ class Settings:
     model_memory_mb: int = _env(
         "ROWCAST_MODEL_MEMORY_MB", default=512, help="Memory for opened models; the least recently used one goes first"
     )
+    training_memory_mb: int = _env(
+        "ROWCAST_TRAINING_MEMORY_MB",
+        default=4096,
+        help="Memory that one training may take; of a table that needs more, a random sample of the rows is used",
+    )
     spill_dir: str = _env(
         "ROWCAST_SPILL_DIR",
         default="",
@@ -98,6 +103,11 @@ class Settings:
         "ROWCAST_PREDICTION_DAYS",
         default=90,
         help="Days after which logged predictions are deleted; counts, actuals and opinions stay",
+    )
+    log_max_mb: int = _env(
+        "ROWCAST_LOG_MAX_MB",
+        default=250,
+        help="Space that logged predictions may take in the database; above it the oldest are deleted earlier",
     )
     is_on_vercel: bool = _env("VERCEL", default=False, help="Set by the platform", from_platform=True)
     commit: str = _env("VERCEL_GIT_COMMIT_SHA", default="", help="Set by the platform", from_platform=True)

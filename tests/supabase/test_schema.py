@@ -14,8 +14,11 @@ CLIENT_FUNCTIONS = {
         "cancel_run",
         "create_subscription",
         "current_user_role",
+        "delete_version",
+        "describe_version",
         "list_members",
         "list_users",
+        "live_aliases",
         "model_drift",
         "model_quality",
         "model_traffic",
@@ -23,6 +26,8 @@ CLIENT_FUNCTIONS = {
         "promote",
         "public_traffic",
         "read_delivery",
+        "read_table",
+        "remove_alias",
         "remove_member",
         "replay_deliveries",
         "rollback_alias",
@@ -34,6 +39,7 @@ CLIENT_FUNCTIONS = {
         "subscription_activity",
         "test_subscription",
         "traffic_totals",
+        "usage",
     },
 }
 

@@ -43,6 +43,11 @@ async def read_public_traffic() -> dict[str, Answer]:
     return dict((await call("POST", "/rest/v1/rpc/public_traffic", rights=PUBLIC, json={}, is_repeatable=True)).json())
 
 
+async def read_usage(rights: Rights) -> Answer:
+    """Read what the deployment has used; for admins."""
+    return dict((await call("POST", "/rest/v1/rpc/usage", rights=rights, json={}, is_repeatable=True)).json())
+
+
 async def _ask(function: str, sent: dict[str, Any], rights: Rights) -> Any:
     sent |= rights.actor("actor")
     path = f"/rest/v1/rpc/{function}"
