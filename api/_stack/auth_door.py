@@ -25,7 +25,7 @@ class AuthDoor:
 
     def takes(self, scope: Scope) -> bool:
         """Tell whether a request is for this door."""
-        if scope["type"] != "http" or not scope["path"].startswith(ROOT):
+        if scope["type"] != "http" or not scope["path"].startswith(ROOT) or ".." in scope["path"]:
             return False
         return scope["path"] != _PAGE or scope["method"] not in {"GET", "HEAD"}
 

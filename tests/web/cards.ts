@@ -83,6 +83,8 @@ export function card(changes: Partial<Card> = {}): Card {
       confusion: [],
       reliability: [],
       residual_quantiles: [],
+      predicted_histogram: [],
+      refitted: false,
     },
     parity: {
       passed: true,

@@ -30,7 +30,7 @@ export interface ClassPrediction {
 
 export interface ValuePrediction {
   value: number;
-  interval?: Schemas["Interval"] | null;
+  interval?: Schemas["Prediction"]["interval"];
 }
 
 /** The description allows all four members at once; an answer holds either the first two or the last two. */

@@ -134,18 +134,19 @@ export async function setPassword(password: string): Promise<void> {
   settle(await client.updateUser({ password }));
 }
 
-/** End this session, all of them, or all others. Here it is ended in any case. */
+/**
+ * End this session, all of them, or all others. This one alone ends here in any case, told to the service or not; all of
+ * them only when the service has agreed, for nobody should go away believing it.
+ */
 export async function signOut(scope: "local" | "global" | "others"): Promise<void> {
-  const { client } = await open();
   isLeaving = scope !== "others";
   try {
+    const { client } = await open();
     settle(await client.signOut({ scope }));
   } finally {
-    if (isLeaving) {
-      keeper.removeItem(SESSION_KEY);
-      follow(false);
-      isLeaving = false;
-    }
+    if (scope === "local") keeper.removeItem(SESSION_KEY);
+    follow(!isLeaving);
+    isLeaving = false;
   }
 }
 
