@@ -57,6 +57,10 @@ def forbid_renewal(page: Page) -> None:
 def test_somebody_signs_up_reloads_and_signs_out(open_browser: Opener) -> None:
     """Sign-up leads where one wanted to go; a reload and a new tab keep the session; signing out ends it in all tabs."""
     page, person = open_browser(), newcomer()
+    page.goto("/models/shared-with-me")
+    expect(page.get_by_role("link", name="sign in to see it")).to_have_attribute(
+        "href", "/sign-in?next=%2Fmodels%2Fshared-with-me"
+    )
     page.goto("/workspace/keys")
     expect(page).to_have_url(re.compile(r"/sign-in\?next=%2Fworkspace%2Fkeys$"))
     page.get_by_role("link", name="Create an account").click()

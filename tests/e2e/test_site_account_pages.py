@@ -108,6 +108,8 @@ def test_two_people_never_see_each_others_models(
         expect(page.get_by_text("secret", exact=False)).to_have_count(2)  # the title, and its settings' hidden name
         page.goto(f"/models/{slugs[other.email]}")
         expect(page.get_by_role("heading", level=1)).to_have_text("No such model.")
+        page.goto(f"/workspace/models/{slugs[other.email]}")
+        expect(page.get_by_role("alert")).to_contain_text("no model")
 
 
 def test_another_person_in_the_same_browser_starts_afresh(
@@ -206,6 +208,9 @@ def test_the_account_menu_needs_no_pointer(signed_in: Callable[..., Page], viewe
     expect(page.get_by_role("menuitem", name="API keys")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="API keys")).to_be_visible()
+
+    page.go_back()
+    expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
