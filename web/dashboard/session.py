@@ -2,7 +2,8 @@
 
 The browser holds one random word in a cookie and nothing else. The tokens stay in this server's memory under that word,
 so a reload, a second tab and a lost connection find the same person again, tokens are renewed in one place, and one
-person's session is never another's. A restart of the server signs everybody out.
+person's session is never another's: what the pages remember for somebody ends with their session. A restart of the
+server signs everybody out.
 
 The cookie is set by script, so script of this page could read it: the pages show no foreign HTML. `SameSite=Strict` keeps
 other sites from using it.
@@ -26,6 +27,10 @@ MAX_SESSIONS = 1000
 RENEW_SECONDS = 60
 """Tokens are renewed this long before they expire."""
 
+_OVER = {400, 401, 403, 404, 422}
+"""What Auth answers when a session cannot be renewed any more. Anything else may pass."""
+
+_COOKIE_STATE = {"cookie_to_write", "cookie_written"}
 _WORD = re.compile(r"[\w-]{43}", re.ASCII)
 _WRITE_COOKIE = st.components.v2.component(
     "rowcast_cookie",
@@ -73,21 +78,31 @@ def current() -> Account | None:
     """Return who is signed in here, with tokens that are still good; None for a visitor."""
     word = st.session_state.get("session_word") or st.context.cookies.get(COOKIE, "")
     account = _accounts().get(word) if _WORD.fullmatch(word) else None
-    if account is None:
-        return None
-    if time.time() - account.seen_at > LIFETIME_SECONDS:
-        _accounts().pop(word, None)
-        return None
-    try:
-        account.renew()
-    except ServiceUnreachable:
-        pass  # the old tokens may do; if not, the call that uses them says so
-    except CallFailed:
-        _accounts().pop(word, None)
+    if account is None or not _goes_on(account):
+        _end(word)
         return None
     account.seen_at = time.time()
     st.session_state["session_word"] = word
     return account
+
+
+def _goes_on(account: Account) -> bool:
+    if time.time() - account.seen_at > LIFETIME_SECONDS:
+        return False
+    try:
+        account.renew()
+    except CallFailed as refusal:
+        # Otherwise the old tokens may do; if not, the call that uses them says so.
+        return isinstance(refusal, ServiceUnreachable) or refusal.status not in _OVER
+    return True
+
+
+def _end(word: str) -> Account | None:
+    """Forget a session, and what the pages have remembered in it: whoever comes next in this browser is somebody else."""
+    if "session_word" in st.session_state:
+        for name in [name for name in st.session_state if name not in _COOKIE_STATE]:
+            del st.session_state[name]
+    return _accounts().pop(word, None)
 
 
 def token() -> str | None:
@@ -112,6 +127,7 @@ def sign_in(email: str, password: str) -> None:
         ) from error
     account = Account(email, tokens["access_token"], tokens["refresh_token"], time.time() + float(tokens["expires_in"]))
     account.role = str(api_client.read_me(account.access_token).get("role") or "viewer")
+    _end(st.session_state.get("session_word", ""))
     _forget_stale()
     word = secrets.token_urlsafe(32)
     _accounts()[word] = account
@@ -121,7 +137,7 @@ def sign_in(email: str, password: str) -> None:
 
 def sign_out() -> None:
     """Sign out in this browser, here and at Supabase."""
-    account = _accounts().pop(st.session_state.pop("session_word", ""), None)
+    account = _end(st.session_state.get("session_word", ""))
     st.session_state["cookie_to_write"] = ("", 0)
     if account is not None:
         # Signed out here in any case; a token that could not be ended ends by itself.
