@@ -126,6 +126,23 @@ def test_an_old_token_is_renewed_unseen(signed_in: Callable[..., Page], viewer: 
     assert page.evaluate(f"{KEPT}.expires_at * 1000 > Date.now()")
 
 
+def test_two_tabs_renew_at_the_same_moment(signed_in: Callable[..., Page], viewer: User) -> None:
+    """Both tabs of one browser find their token run out at once; neither signs the other out."""
+    page = signed_in(viewer)
+    tab = page.context.new_page()
+    tab.goto("/workspace/account")
+    expect(tab.get_by_role("heading", name="Sessions")).to_be_visible()
+    expire(page)
+
+    for each in (page, tab):
+        each.get_by_role("navigation", name="Workspace").get_by_role("link", name="API keys").click(no_wait_after=True)
+
+    for each in (page, tab):
+        expect(each.get_by_role("heading", name="No key yet")).to_be_visible()
+        each.reload()
+        expect(each.get_by_role("heading", name="No key yet")).to_be_visible()
+
+
 def test_an_ended_session_says_so_and_leads_back(signed_in: Callable[..., Page], stack: RunningStack) -> None:
     """When a session cannot be renewed, the page says it and brings its owner back to the same place."""
     person = stack.create_user()
@@ -205,6 +222,23 @@ def test_a_mail_signs_in_without_a_password(open_browser: Opener, stack: Running
     expect(stranger.get_by_role("heading", name="Sign in here?")).to_be_visible()
     stranger.get_by_role("button", name="Go on").click()
     expect(stranger.get_by_role("heading", name="My models")).to_be_visible()
+
+
+def test_a_project_that_confirms_addresses_says_where_to_look(open_browser: Opener) -> None:
+    """Where sign-up gives no session, the page says that a mail is on its way; where it is closed, that it is."""
+    page = open_browser()
+    waiting = {"id": "1", "aud": "authenticated", "role": "authenticated", "email": "new@example.com", "identities": []}
+    page.route("**/auth/v1/signup**", lambda route: route.fulfill(json=waiting))
+    page.goto("/sign-in/new")
+    page.get_by_label("E-mail").fill("new@example.com")
+    page.get_by_label("Password", exact=True).fill("long enough, surely")
+    page.get_by_role("button", name="Create an account").click()
+    expect(page.get_by_role("heading", name="Look into your mail")).to_be_focused()
+
+    page.route("**/auth/v1/settings", lambda route: route.fulfill(json={"external": {}, "disable_signup": True}))
+    page.goto("/sign-in/new")
+    expect(page.get_by_text("New accounts cannot be made here.")).to_be_visible()
+    expect(page.get_by_role("button", name="Create an account")).to_have_count(0)
 
 
 def test_providers_are_offered_where_they_are_configured(
