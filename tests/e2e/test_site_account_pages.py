@@ -254,10 +254,14 @@ def test_no_signed_in_page_violates_a_rule(
 
 
 def test_a_lost_server_is_said_and_overcome(signed_in: Callable[..., Page], viewer: User) -> None:
-    """While the API is away a page says so and offers a way on; offline it goes on by itself."""
+    """While a page's code, the API or the network is away, the page says so and offers a way on."""
     page = signed_in(viewer)
-    page.route("**/api/keys", lambda route: route.abort())
+    page.route("**/assets/KeysPage-*.js", lambda route: route.abort())
     page.get_by_role("navigation", name="Workspace").get_by_role("link", name="API keys").click()
+    expect(page.get_by_role("alert")).to_contain_text("This page cannot be opened")
+    page.unroute("**/assets/KeysPage-*.js")
+    page.route("**/api/keys", lambda route: route.abort())
+    page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("alert")).to_contain_text("Your keys cannot be shown")
     page.unroute("**/api/keys")
     page.get_by_role("button", name="Try again").click()
