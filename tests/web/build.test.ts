@@ -4,14 +4,19 @@ import { build, type Rolldown } from "vite";
 import { beforeAll, expect, it, vi } from "vitest";
 
 const SCRIPT_BUDGET_BYTES = 60 * 1024;
-let files: (Rolldown.OutputChunk | Rolldown.OutputAsset)[];
+type Files = (Rolldown.OutputChunk | Rolldown.OutputAsset)[];
+let files: Files;
 
-beforeAll(async () => {
+async function buildSite(): Promise<Files> {
   // What the tests' own environment would build carries Svelte's warnings for developers.
   vi.stubEnv("NODE_ENV", "production");
   const web = resolve(import.meta.dirname, "../../web");
   const result = (await build({ root: web, logLevel: "silent", build: { write: false } })) as Rolldown.RolldownOutput;
-  files = result.output;
+  return result.output;
+}
+
+beforeAll(async () => {
+  files = await buildSite();
 }, 60_000);
 
 function pageText(): string {
@@ -46,3 +51,11 @@ it("asks no other host for anything", () => {
   const text = pageText() + styles.map((file) => (file.type === "asset" ? String(file.source) : "")).join("");
   expect(text.match(/(?:src|href)="https?:[^"]*"|url\(["']?https?:[^)]*\)/g)).toBeNull();
 });
+
+it("counts visits on the hosting platform in production, and nowhere else", async () => {
+  const counts = (built: Files) => built.some((file) => file.type === "chunk" && file.code.includes("/_vercel/"));
+  vi.stubEnv("VERCEL_ENV", "production");
+
+  expect(counts(files)).toBe(false);
+  expect(counts(await buildSite())).toBe(true);
+}, 60_000);
