@@ -43,7 +43,9 @@ class KeyOrder(BaseModel):
         "(analysts); admin: everything its owner may (admins)",
     )
     model: str | None = Field(
-        default=None, description="Slug: the key works for this model only", examples=["penguins"]
+        default=None,
+        description="Slug: the key works for this model only, at addresses that name it: predicting, reading, promoting",
+        examples=["penguins"],
     )
     expires_at: AwareDatetime | None = Field(default=None, description="Absent: until it is revoked")
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api._lib.app import create_app
-from api._lib.auth import Caller, Person, Somebody
+from api._lib.auth import Administrator, Caller, Person, Somebody, Trainer
 from api._lib.errors import NotAllowed, NotFound
 from api._lib.openapi import PERSON, SOMEBODY
 from api._lib.problems import problems
@@ -132,16 +132,14 @@ async def set_role(user_id: UserId, order: RoleOrder, caller: Person) -> PersonS
 
 
 @router.get("/api/models/{slug}/members", responses=problems(401, 403, 404, 422, 503), openapi_extra=SOMEBODY)
-async def list_members(slug: Slug, caller: Somebody) -> MemberList:
+async def list_members(slug: Slug, caller: Trainer) -> MemberList:
     """List the owner of a model and with whom it is shared. For whoever has a part in it, and admins."""
-    caller.must_hold("train")
     return MemberList(members=[_member(row) for row in await store.list_members(slug, caller.rights)])
 
 
 @router.put("/api/models/{slug}/members", responses=problems(400, 401, 403, 404, 409, 422, 503), openapi_extra=SOMEBODY)
-async def set_member(slug: Slug, order: MemberOrder, caller: Somebody) -> Member:
+async def set_member(slug: Slug, order: MemberOrder, caller: Administrator) -> Member:
     """Share a model with somebody who has an account, or change what they may do. For its owner and admins."""
-    caller.must_hold("admin")
     return _member(await store.set_member(slug, order.email, order.role, caller.rights))
 
 
@@ -151,9 +149,8 @@ async def set_member(slug: Slug, order: MemberOrder, caller: Somebody) -> Member
     responses=problems(401, 403, 404, 422, 503),
     openapi_extra=SOMEBODY,
 )
-async def remove_member(slug: Slug, user_id: UserId, caller: Somebody) -> Response:
+async def remove_member(slug: Slug, user_id: UserId, caller: Administrator) -> Response:
     """End a membership. For the model's owner and admins; everybody may leave by themselves."""
-    caller.must_hold("admin")
     if not await store.remove_member(slug, user_id, caller.rights):
         raise NotFound(f"{slug!r} is not shared with {user_id}")
     return Response(status_code=204)

@@ -43,6 +43,9 @@ CLOCK_LEEWAY_SECONDS = 10
 MAX_CREDENTIAL_CHARACTERS = 8192
 """The longest tokens that Auth issues are a quarter of this; longer ones are not even read."""
 
+_FOR_EVERY_KEY = {"/api/feedback", "/api/me", "/api/metrics"}
+"""What a key may ask whatever its model and scopes are: who it is, and what looks at its model and scopes by itself."""
+
 _HOSTED = ["ES256", "RS256"]
 _EMBEDDED = ["HS256"]
 
@@ -86,6 +89,11 @@ class Caller:
         """Refuse an API key that was not made for this. People hold every scope, and so does a key with `admin`."""
         if self.kind == "key" and not self.scopes & {scope, "admin"}:
             raise NotAllowed(f"This API key does not have the scope {scope!r}")
+
+    def must_reach(self, slug: str = "") -> None:
+        """Refuse an API key that was made for another model; without a slug, one that was made for any single model."""
+        if self.model_slug not in {"", slug}:
+            raise NotAllowed(f"This API key was made for the model {self.model_slug!r} only")
 
 
 ANONYMOUS = Caller("anonymous")
@@ -243,6 +251,11 @@ async def _look_up_key(digest: str) -> Caller | None:
 async def _identify_request(request: Request) -> Caller:
     caller = await identify(request.headers.get("authorization"), request.headers.get("x-api-key"))
     admit(caller)
+    if caller.kind == "key" and request.scope["path"] not in _FOR_EVERY_KEY:
+        if caller.scopes == {"feedback"}:
+            raise NotAllowed("This API key is for feedback only")
+        named = request.path_params.get("slug") or request.path_params.get("model") or ""
+        caller.must_reach(named.partition("@")[0])
     return caller
 
 
@@ -263,6 +276,11 @@ async def _trainer(caller: "Somebody") -> Caller:
     return caller
 
 
+async def _administrator(caller: "Somebody") -> Caller:
+    caller.must_hold("admin")
+    return caller
+
+
 AnyCaller = Annotated[Caller, Depends(_identify_request)]
 """Whoever calls, nobody included."""
 
@@ -274,3 +292,6 @@ Person = Annotated[Caller, Depends(_person)]
 
 Trainer = Annotated[Caller, Depends(_trainer)]
 """A signed-in person, or an API key with the scope train."""
+
+Administrator = Annotated[Caller, Depends(_administrator)]
+"""A signed-in person, or an API key with the scope admin; what they may do is the database's to say."""

@@ -48,6 +48,7 @@ async def serve_events(websocket: WebSocket, run_id: str) -> None:
     try:
         after, caller = await _greet(websocket)
         caller.must_hold("train")
+        caller.must_reach()
         await runs.RUNS.find(run_id, caller.rights)
         listener = asyncio.ensure_future(websocket.receive())  # nothing more is expected: it ends when they leave
         try:

@@ -111,7 +111,9 @@ def test_keys_of_members_do_what_their_owners_may(api: httpx.Client, shared_mode
     """A key sees what is shared with its owner, edits where its owner does, and never publishes for an editor."""
     api.put(f"/api/people/{newcomer.id}/role", json={"role": "analyst"}, headers=admin.headers)
     share(newcomer, "viewer")
-    looking = _key(api, newcomer, model=shared_model, scopes=["predict", "train"])
+    bound = _key(api, newcomer, model=shared_model)
+    assert api.post(f"/api/predict/{shared_model}", json=ROW, headers=bound).status_code == 200
+    looking = _key(api, newcomer, scopes=["predict", "train"])
     seen = api.post(f"/api/predict/{shared_model}", json=ROW, headers=looking)
     listed = api.get("/api/models", headers=looking).json()["models"]
     history = api.get(f"/api/models/{shared_model}/promotions", headers=looking).json()["promotions"]
