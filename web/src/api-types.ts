@@ -813,22 +813,10 @@ export interface components {
             p50_ms: number;
             p95_ms: number;
         };
-        api___lib__model_schemas__ReplayOrder: {
-            /** @default champion */
-            against: string;
-            dataset_id?: string | null;
-            /** @default 500 */
-            rows: number;
-            version: number;
-        };
         api___lib__prediction_schemas__Interval: {
             coverage: number;
             high: number;
             low: number;
-        };
-        api___lib__subscription_schemas__ReplayOrder: {
-            dead_since?: string | null;
-            deliveries?: string[] | null;
         };
         api__keys__Rotation: {
             /** @default 24 */
@@ -1053,6 +1041,10 @@ export interface components {
         DeliveryList: {
             deliveries: components["schemas"]["Delivery"][];
         };
+        DeliveryReplay: {
+            dead_since?: string | null;
+            deliveries?: string[] | null;
+        };
         DraftTrial: {
             /**
              * @default standard
@@ -1094,6 +1086,8 @@ export interface components {
             metrics: components["schemas"]["Metric"][];
             /** @default [] */
             predicted_histogram: number[];
+            /** @default false */
+            refitted: boolean;
             reliability: components["schemas"]["ReliabilityBin"][];
             residual_quantiles: number[];
             rows: number;
@@ -1224,9 +1218,6 @@ export interface components {
             prefix: string;
             secret?: string | null;
             table?: string | null;
-        };
-        HTTPValidationError: {
-            detail?: components["schemas"]["ValidationError"][];
         };
         Importance: {
             deviation: number;
@@ -1576,6 +1567,14 @@ export interface components {
         ReplayList: {
             replays: components["schemas"]["Replay"][];
         };
+        ReplayOrder: {
+            /** @default champion */
+            against: string;
+            dataset_id?: string | null;
+            /** @default 500 */
+            rows: number;
+            version: number;
+        };
         ReplayResult: {
             actuals: number;
             changes: components["schemas"]["Change"][];
@@ -1778,13 +1777,6 @@ export interface components {
             /** @constant */
             method: "PUT";
             url: string;
-        };
-        ValidationError: {
-            ctx?: Record<string, never>;
-            input?: unknown;
-            loc: (string | number)[];
-            msg: string;
-            type: string;
         };
         Version: {
             baseline: components["schemas"]["Metric"][];
@@ -3822,7 +3814,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             429: {
@@ -4934,7 +4926,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["api___lib__model_schemas__ReplayOrder"];
+                "application/json": components["schemas"]["ReplayOrder"];
             };
         };
         responses: {
@@ -6813,7 +6805,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["api___lib__subscription_schemas__ReplayOrder"];
+                "application/json": components["schemas"]["DeliveryReplay"];
             };
         };
         responses: {
