@@ -58,6 +58,23 @@ def test_hashed_assets_are_kept_for_ever(get):
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
+def test_text_is_packed_for_who_can_unpack_it(get, dist):
+    """Same validator, same meaning, fewer bytes; a part of a file and a picture go as they are."""
+    (dist / "assets" / "app-1a2b3c.js").write_text("let a" * 500)
+    (dist / "og.png").write_bytes(b"png" * 500)
+    plain, packed = get("/assets/app-1a2b3c.js", accept_encoding=""), get("/assets/app-1a2b3c.js")
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.text == plain.text
+    assert int(packed.headers["content-length"]) < len(plain.content)
+    assert packed.headers["etag"] == plain.headers["etag"]
+    assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
+    assert "content-encoding" not in plain.headers
+    assert "content-encoding" not in get("/og.png").headers
+    assert get("/assets/app-1a2b3c.js", range="bytes=0-4").text == "let a"
+    assert get("/assets/app-1a2b3c.js", if_none_match=packed.headers["etag"]).status_code == 304
+
+
 def test_pages_come_under_the_hosted_content_security_policy(get):
     """No inline script; and where the policy names hosted Supabase projects, this machine's doors may be reached, too."""
     policy = get("/").headers["content-security-policy"]
