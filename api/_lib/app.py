@@ -25,13 +25,14 @@ __all__ = ["MAX_BODY_BYTES", "Api", "create_app", "restore_path"]
 
 
 class Api(FastAPI):
-    """FastAPI with `Frame` in place of its outer layers."""
+    """FastAPI with `Exchange` in place of its outer layers."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the layers together: frame, our error answers, FastAPI's own exit stack, routes."""
+        """Put the layers together: our error answers, FastAPI's own exit stack, routes."""
         routes: ASGIApp = AsyncExitStackMiddleware(self.router)
         handlers: Any = self.exception_handlers
-        return Frame(ExceptionMiddleware(routes, handlers=handlers), HotTable(self.routes))
+        self.hot = HotTable(self.routes)
+        return ExceptionMiddleware(routes, handlers=handlers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; lifespan and WebSockets go FastAPI's ordinary way."""
@@ -41,7 +42,14 @@ class Api(FastAPI):
         if self.middleware_stack is None:
             self.middleware_stack = self.build_middleware_stack()
         scope["app"] = self
-        await self.middleware_stack(scope, receive, send)
+        if scope["type"] != "http":
+            await self.middleware_stack(scope, receive, send)
+            return
+        if b"__path=" in scope["query_string"]:
+            restore_path(scope)
+        rest = await Exchange(scope, receive, send).run(self.hot.find(scope), self.middleware_stack)
+        if rest is not None:
+            await rest
 
 
 def create_app(*routers: APIRouter) -> Api:
@@ -52,23 +60,6 @@ def create_app(*routers: APIRouter) -> Api:
         app.router.routes.extend(router.routes)
     problems.install(app)
     return app
-
-
-class Frame:
-    """The outermost layer."""
-
-    def __init__(self, app: ASGIApp, hot: HotTable) -> None:
-        self.app = app
-        self.hot = hot
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        if b"__path=" in scope["query_string"]:
-            restore_path(scope)
-        await Exchange(scope, receive, send).run(self.hot.find(scope), self.app)
 
 
 def restore_path(scope: Scope) -> None:

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -28,9 +28,6 @@ MAX_ROWS = 100_000
 _BLANKS = b" \t\r\n"
 _ROWS_BEGIN = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"rows"[ \t\r\n]*:[ \t\r\n]*(?=\[)')
 
-Rows = Sequence[Mapping[str, Any]]
-Columns = Mapping[str, Sequence[Any]]
-
 
 class Sent(NamedTuple):
     """Where the rows of a JSON body stand in it, so that they can be kept as they were sent."""
@@ -44,8 +41,13 @@ class Sent(NamedTuple):
         return b"[%b]" % body if self.is_single else body[self.start : self.end]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+_ALL = Sent(is_single=True)
+
+Rows = Sequence[Mapping[str, Any]]
+Columns = Mapping[str, Sequence[Any]]
+
+
+class Batch(NamedTuple):
     """Rows, or columns, as they were sent."""
 
     rows: Rows | None = None
@@ -68,12 +70,17 @@ def read_batch(body: bytes, content_type: str) -> Batch:
     Raises:
         ApiError: it is none of the forms; the detail says which there are.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = _media_type(content_type)
     if media_type in CSV_TYPES:
         return Batch(rows=_read_csv(body))
     if media_type in JSON_TYPES or media_type.endswith("+json"):
         return _read_json(body)
     raise MediaTypeUnsupported(f"Send application/json or text/csv, not {media_type}")
+
+
+@lru_cache(maxsize=64)
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def read_query(query: bytes) -> Batch:
@@ -108,6 +115,8 @@ def _read_json(body: bytes) -> Batch:
     if batch := _read_rows(body):
         return batch
     sent = parse_json(body)
+    if type(sent) is dict and "rows" not in sent and "columns" not in sent:
+        return Batch(rows=[sent], is_single=True, sent=_ALL)
     match sent:
         case {"rows": list(rows)}:
             _refuse_others(sent, "rows")
@@ -119,7 +128,7 @@ def _read_json(body: bytes) -> Batch:
             check_count(max(len(values) if isinstance(values, list) else 0 for values in columns.values()))
             return Batch(columns=columns)
         case dict():
-            return Batch(rows=[sent], is_single=True, sent=Sent(is_single=True))
+            return Batch(rows=[sent], is_single=True, sent=_ALL)
         case list():
             return Batch(rows=_some(sent, "#"), sent=Sent())
     raise RequestInvalid('Send one object of features, {"rows": [...]} or {"columns": {...}}')

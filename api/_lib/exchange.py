@@ -6,6 +6,7 @@ it leaves one log line. What is to be done behind the answer is done here, too.
 
 import re
 import time
+from collections.abc import Awaitable
 
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
@@ -39,6 +40,7 @@ class Exchange(log.RequestNote):
         "packer",
         "receive",
         "received",
+        "rest",
         "scope",
         "seconds",
         "send",
@@ -63,10 +65,14 @@ class Exchange(log.RequestNote):
         self.is_head = scope["method"] == "HEAD"
         self.is_told = False
         self.hot: Hot | None = None
+        self.rest: Awaitable[object] | None = None
         self.packer: compression.Packer | None = None
 
-    async def run(self, hot: Hot | None, app: ASGIApp) -> None:
-        """Answer by a hot route, else by the app; what is to be done behind the answer is done when this returns."""
+    async def run(self, hot: Hot | None, app: ASGIApp) -> Awaitable[object] | None:
+        """Answer by a hot route, else by the app; returns what must still be waited for before the request may end.
+
+        Whoever waits for it then no longer holds the request: thousands may be waiting at a time.
+        """
         self.hot = hot
         token = log.request_note.set(self)
         try:
@@ -85,6 +91,7 @@ class Exchange(log.RequestNote):
             for work in self.behind:
                 await work()
             log.request_note.reset(token)
+        return self.rest
 
     async def _answer(self, app: ASGIApp) -> None:
         scope, headers, receive = self.scope, self.headers, self.receive
@@ -117,7 +124,7 @@ class Exchange(log.RequestNote):
         self.seconds = time.perf_counter() - self.started
         self._write_line()
         if answer.after:
-            await answer.after()
+            self.rest = answer.after()
 
     async def _answer_problem(self, error: ApiError) -> None:
         self.facts["code"] = error.code

@@ -77,28 +77,28 @@ class GroupCommit:
         self._door = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
         self._replaying: asyncio.Task[None] | None = None
-        self._spilling: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[None]] = set()
         self._has_looked = False
 
-    async def add(self, record: bytes) -> None:
-        """Write a record; returns when it is in the database or on disk."""
+    def add(self, record: bytes) -> asyncio.Future[bool]:
+        """Write a record; done when it is in the database (true) or on disk."""
         batch = self._open_batch()
         batch.records.append(record)
-        await self._take_part(batch, len(record))
+        return self._take_part(batch, len(record))
 
-    async def add_one(self, kind: bytes) -> None:
-        """Count one thing of a kind; returns when the count is in the database or on disk."""
+    def add_one(self, kind: bytes) -> asyncio.Future[bool]:
+        """Count one thing of a kind; done when the count is in the database (true) or on disk."""
         batch = self._open_batch()
         batch.counts[kind] = batch.counts.get(kind, 0) + 1
-        await self._take_part(batch, 0)
+        return self._take_part(batch, 0)
 
     def _open_batch(self) -> _Batch:
         if not self._queue or self._queue[-1].is_full:
             self._queue.append(_Batch())
         return self._queue[-1]
 
-    async def _take_part(self, batch: _Batch, size: int) -> None:
-        """Wait until a batch is durable, and see to it that it will be."""
+    def _take_part(self, batch: _Batch, size: int) -> asyncio.Future[bool]:
+        """Promise to tell when a batch is durable, and see to it that it will be."""
         durable = asyncio.get_running_loop().create_future()
         batch.waiting.append(durable)
         batch.size += size
@@ -107,8 +107,7 @@ class GroupCommit:
             self._relieve()
         elif self._writing is None or self._writing.done():
             self._writing = _start(self._write_all())
-        if await durable and self._replaying and not self._replaying.done():
-            await asyncio.wait({self._replaying}, timeout=AFTERCARE_SECONDS)
+        return durable
 
     async def _write_all(self) -> None:
         while self._queue:
@@ -120,7 +119,10 @@ class GroupCommit:
             self._close(batch)
             if await self._is_written(batch.records):
                 self._look_after_spill()
-                await self._settle(batch, is_in_database=True)
+                if self._replaying and not self._replaying.done():
+                    self._run_beside(self._settle_later(batch, self._replaying))
+                else:
+                    await self._settle(batch, is_in_database=True)
             else:
                 await self._keep([batch])
 
@@ -157,9 +159,12 @@ class GroupCommit:
         self._queue.clear()
         for batch in batches:
             self._close(batch)
-        task = _start(self._keep(batches))
-        self._spilling.add(task)
-        task.add_done_callback(self._spilling.discard)
+        self._run_beside(self._keep(batches))
+
+    def _run_beside(self, work: Coroutine[None, None, None]) -> None:
+        task = _start(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     async def _keep(self, batches: Sequence[_Batch]) -> None:
         """Write batches to disk. If it takes them neither, they are lost, and the log says how many."""
@@ -185,6 +190,11 @@ class GroupCommit:
                 if not durable.done():
                     durable.set_result(is_in_database)
             await asyncio.sleep(0)
+
+    async def _settle_later(self, batch: _Batch, replaying: asyncio.Task[None]) -> None:
+        """Tell the requests of a written batch, but keep them for as long as what is on disk needs them."""
+        await asyncio.wait({replaying}, timeout=AFTERCARE_SECONDS)
+        await self._settle(batch, is_in_database=True)
 
     def _look_after_spill(self) -> None:
         """Start to write what is on disk: this process's own, and once what dead ones have left."""

@@ -33,7 +33,9 @@ class HotRoute(APIRoute):
 
 
 class HotAnswer:
-    """A JSON answer and its headers, sent as they are; `after` is done once the body is out."""
+    """A JSON answer and its headers, sent as they are; `after` is called once the body is out, and what it returns is
+    awaited before the request ends.
+    """
 
     __slots__ = ("after", "body", "headers")
 
@@ -41,7 +43,7 @@ class HotAnswer:
         self,
         body: bytes,
         headers: list[tuple[bytes, bytes]],
-        after: Callable[[], Awaitable[None]] | None = None,
+        after: Callable[[], Awaitable[object] | None] | None = None,
     ) -> None:
         self.body = body
         self.headers = headers
@@ -53,8 +55,8 @@ class HotAnswer:
         headers = [(b"content-type", b"application/json"), length, *self.headers]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
-        if self.after:
-            await self.after()
+        if self.after and (rest := self.after()):
+            await rest
 
 
 class Hot(NamedTuple):

@@ -115,38 +115,43 @@ async def _work_out(engine: OnnxModel, digest: str, question: Question, read: _R
     rows = len(read.encoded.numeric)
     cost = _cost_of(digest, question)
     estimate = cost.value * rows
-    if estimate < ROW_PAYS_SECONDS or rows > SHARED_ROWS:
-        return _Made(*await _run(engine, question, read, cost), b"miss")
+    if (estimate >= ROW_PAYS_SECONDS and rows <= SHARED_ROWS) or question.is_explained:
+        return await _look_up(engine, digest, question, read, cost)
+    if len(question.content) > INLINE_BYTES or estimate > INLINE_SECONDS:
+        return await asyncio.to_thread(_predict, engine, question, read, cost)
+    return _predict(engine, question, read, cost)
+
+
+async def _look_up(engine: OnnxModel, digest: str, question: Question, read: _Read, cost: Average) -> _Made:
+    """Find what is costly by the rows as the model sees them, here or in the shared store; else make it."""
+    rows = len(read.encoded.numeric)
+    if rows > MAX_EXPLAINED_ROWS and question.is_explained:
+        raise RequestInvalid(f"At most {MAX_EXPLAINED_ROWS} rows are explained at a time")
     seen = hashlib.sha256(b"".join(read.encoded.canonical(row) for row in range(rows))).digest()
     row_key = (digest, "explained row" if question.is_explained else "row", seen)
     if known := answers.find(row_key):
         return _Made(known.predictions, known.tail, b"hit-local")
     shared_key = ""
-    if estimate > kv.trip.value and kv.is_usable():
+    if cost.value * rows > kv.trip.value and kv.is_usable():
         shared_key = f"rowcast:{row_key[1]}:{digest}:{seen.hex()}"
         if content := await _ask_shared(shared_key):
             predictions, _, explanations = content.partition(_BETWEEN)
             answers.keep(row_key, Answer(b"", predictions, explanations, rows))
             return _Made(predictions, explanations, b"hit-kv")
-    predictions, explanations = await _run(engine, question, read, cost)
-    answers.keep(row_key, Answer(b"", predictions, explanations, rows))
-    return _Made(predictions, explanations, b"miss", shared_key)
+    if question.is_explained or cost.value * rows > INLINE_SECONDS:
+        made = await asyncio.to_thread(_predict, engine, question, read, cost)
+    else:
+        made = _predict(engine, question, read, cost)
+    answers.keep(row_key, Answer(b"", made.predictions, made.explanations, rows))
+    return made._replace(shared_key=shared_key)
 
 
 def _cost_of(digest: str, question: Question) -> Average:
     key = (digest, question.is_explained)
-    if key not in _costs:
-        remember(_costs, key, Average(guess=0.0))
-    return _costs[key]
-
-
-async def _run(engine: OnnxModel, question: Question, read: _Read, cost: Average) -> tuple[bytes, bytes]:
-    rows = max(1, len(read.encoded.numeric))
-    is_long = question.is_explained or len(question.content) > INLINE_BYTES or cost.value * rows > INLINE_SECONDS
-    started = time.perf_counter()
-    made = await asyncio.to_thread(_predict, engine, question, read) if is_long else _predict(engine, question, read)
-    cost.add((time.perf_counter() - started) / rows)
-    return made
+    known = _costs.get(key)
+    if known is None:
+        remember(_costs, key, known := Average(guess=0.0))
+    return known
 
 
 def _read(question: Question, engine: OnnxModel) -> _Read:
@@ -161,22 +166,23 @@ def _read(question: Question, engine: OnnxModel) -> _Read:
     return _Read(batch, encoded, began, parsed, time.perf_counter())
 
 
-def _predict(engine: OnnxModel, question: Question, read: _Read) -> tuple[bytes, bytes]:
+def _predict(engine: OnnxModel, question: Question, read: _Read, cost: Average) -> _Made:
     """Run the model and write what it says: the predictions, and where it is asked for, a member with explanations."""
+    started = time.perf_counter()
     try:
         predictions = orjson.dumps(engine.decode(engine.run(read.encoded)))
-        if not question.is_explained:
-            return predictions, b""
-        return predictions, b',"explanations":' + orjson.dumps(_explain(engine, read.encoded))
+        explanations = b""
+        if question.is_explained:
+            explanations = b',"explanations":' + orjson.dumps(_explain(engine, read.encoded))
     except InvalidRows as refused:
         refuse_rows(refused.errors, partial(_relocate, read.batch))
+    cost.add((time.perf_counter() - started) / max(1, len(read.encoded.numeric)))
+    return _Made(predictions, explanations, b"miss")
 
 
 def _explain(engine: OnnxModel, encoded: Encoded) -> Sequence[Any]:
     from models.explanation import explain
 
-    if len(encoded.numeric) > MAX_EXPLAINED_ROWS:
-        raise RequestInvalid(f"At most {MAX_EXPLAINED_ROWS} rows are explained at a time")
     try:
         return explain(engine, encoded)
     except ExplanationRefused as refused:
@@ -215,27 +221,16 @@ def _write(granted: Granted, question: Question, known: Answer, way: _Way, start
     note.facts["rows"] = known.rows
     note.facts["cache"] = way.cache.decode()
 
-    async def after() -> None:
-        if way.share:
-            await way.share()
-        if prediction_log.is_on():
-            await _log(granted, question, known, way.cache, timing)
-
     headers = [(b"x-rowcast-cache", way.cache), (b"server-timing", b"%b, total;dur=%.3f" % (way.steps, total))]
-    return HotAnswer(body, headers, after)
+    return HotAnswer(body, headers, partial(_follow_up, granted, question, known, way, timing))
 
 
-async def _log(granted: Granted, question: Question, known: Answer, cache: bytes, timing: bytes) -> None:
-    """Log an answer, its rows as they were sent where that is JSON already."""
-    rows: bytes | None = None
-    if prediction_log.keeps_rows(granted.found, known.rows):
-        size = len(question.content)
-        if known.sent and size <= INLINE_BYTES:
-            rows = known.sent.of(question.content)
-        elif size <= INLINE_BYTES:
-            rows = _rewrite(question)
-        else:
-            rows = await asyncio.to_thread(_rewrite, question)
+def _follow_up(
+    granted: Granted, question: Question, known: Answer, way: _Way, timing: bytes
+) -> Awaitable[object] | None:
+    """Begin what is to be done once an answer is out."""
+    if not prediction_log.is_on():
+        return way.share() if way.share else None
     note = log.current()
     entry = prediction_log.Entry(
         granted.record_names,
@@ -243,11 +238,31 @@ async def _log(granted: Granted, question: Question, known: Answer, cache: bytes
         prediction_log.source_of(note.headers),
         known.rows,
         timing,
-        rows,
+        None,
         known.predictions if known.rows <= prediction_log.MAX_ROWS else None,
-        b'"%b"' % cache,
+        b'"%b"' % way.cache,
     )
-    await prediction_log.add(entry)
+    if not prediction_log.keeps_rows(granted.found, known.rows):
+        logged = prediction_log.add(entry)
+    elif len(question.content) > INLINE_BYTES:
+        return _log_later(entry, question, way)
+    else:
+        rows = known.sent.of(question.content) if known.sent else _rewrite(question)
+        logged = prediction_log.add(entry._replace(rows=rows))
+    return _both(logged, way.share()) if way.share else logged
+
+
+async def _log_later(entry: prediction_log.Entry, question: Question, way: _Way) -> None:
+    """Log a large request: its rows are written in a thread."""
+    rows = await asyncio.to_thread(_rewrite, question)
+    await prediction_log.add(entry._replace(rows=rows))
+    if way.share:
+        await way.share()
+
+
+async def _both(logged: Awaitable[object], share: Awaitable[None]) -> None:
+    await share
+    await logged
 
 
 def _rewrite(question: Question) -> bytes | None:

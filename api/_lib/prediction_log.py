@@ -58,12 +58,13 @@ class Entry(NamedTuple):
     cache: bytes = b"null"
 
 
-async def add(entry: Entry) -> None:
-    """Log an answer; returns when that is durable. To be awaited behind the answer: it takes some 30 ms."""
-    try:
-        await _writer().add(write_entry(entry))
-    except Exception as error:  # noqa: BLE001  the answer is out: whatever this is, the caller has what they came for
-        log.exception("prediction not logged", error)
+def add(entry: Entry) -> asyncio.Future[bool]:
+    """Log an answer; done when that is durable. To be awaited behind the answer: it takes some 30 ms.
+
+    What waits holds memory, and memory that is touched again after 30 ms is slow: await this with as little as possible
+    still in hand.
+    """
+    return _writer().add(write_entry(entry))
 
 
 async def record(

@@ -85,7 +85,7 @@ def test_records_that_come_during_a_write_are_gathered_for_the_next(database: Da
         writer = GroupCommit(database.write, spill)
         tasks = []
         for number in range(50):
-            tasks.append(asyncio.create_task(writer.add(record(number))))
+            tasks.append(writer.add(record(number)))
             await asyncio.sleep(0.002)
         await asyncio.gather(*tasks)
 
@@ -166,7 +166,7 @@ def test_backlog_goes_to_disk_instead_of_memory(database: Database, spill: Spill
 
     async def flood() -> None:
         writer = GroupCommit(database.write, spill)
-        first = asyncio.create_task(writer.add(record(0)))
+        first = writer.add(record(0))
         await asyncio.sleep(0.05)
         await asyncio.wait_for(add_all(writer, [record(number, "x" * 1000) for number in range(1, 11)]), 0.9)
         assert spill.is_waiting
@@ -182,7 +182,7 @@ def test_disk_is_bounded_and_requests_end_nevertheless(database: Database, tmp_p
     spill = Spill(tmp_path, limit_bytes=100)
     database.is_up = False
 
-    asyncio.run(asyncio.wait_for(GroupCommit(database.write, spill).add(record(1, "x" * 200)), 2))
+    asyncio.run(asyncio.wait_for(add_all(GroupCommit(database.write, spill), [record(1, "x" * 200)]), 2))
 
     assert waiting(spill) == []
     with pytest.raises(SpillRefused, match="holds"):
@@ -194,3 +194,61 @@ def test_folder_of_records_is_for_its_owner_only(spill: Spill, tmp_path: Path):
     spill.append([record(1)])
 
     assert (tmp_path / "spill").stat().st_mode & 0o077 == 0
+
+
+def test_requests_wait_while_what_is_on_disk_is_written(
+    database: Database, spill: Spill, monkeypatch: pytest.MonkeyPatch
+):
+    """Where a process sleeps between requests, the one that finds the database back keeps it awake for the others."""
+    monkeypatch.setattr(group_commit, "AFTERCARE_SECONDS", 5.0)
+    database.is_up = False
+
+    async def live_through() -> None:
+        writer = GroupCommit(database.write, spill)
+        await writer.add(record(1))
+        database.is_up, database.seconds = True, 0.2
+        await asyncio.sleep(0.15)  # until it is asked again
+        await writer.add(record(2))
+        assert sorted(database.records) == [record(1), record(2)]
+
+    asyncio.run(live_through())
+
+
+def test_things_of_one_kind_are_one_record(database: Database, spill: Spill):
+    """A thousand refusals are one line of the batch, and each of them has ended only when it was in."""
+
+    def count(kind: bytes, number: int) -> bytes:
+        return b"%b:%d" % (kind, number)
+
+    async def refuse() -> None:
+        writer = GroupCommit(database.write, spill, count=count)
+        done = [writer.add_one(b"odd" if number % 4 else b"even") for number in range(400)]
+        done.append(writer.add(record(1)))
+        await asyncio.gather(*done)
+
+    asyncio.run(refuse())
+
+    assert sorted(database.records) == sorted([b"even:100", b"odd:300", record(1)])
+
+
+def test_record_is_written_anew_when_the_database_cannot_take_it_as_it_was(database: Database, spill: Spill):
+    """What is readable here and nothing for a database is written as it was understood."""
+    writer_of = {"mend": lambda sent: sent.replace(b"poison", b"cured")}
+
+    asyncio.run(add_all(GroupCommit(database.write, spill, **writer_of), [record(1), record(2, "poison"), record(3)]))
+
+    assert sorted(database.records) == [record(1), record(2, "cured"), record(3)]
+
+
+def test_request_that_is_cancelled_takes_no_other_along(database: Database, spill: Spill):
+    """Each request waits for itself: the record of one that went away is written with the others."""
+
+    async def leave() -> None:
+        writer = GroupCommit(database.write, spill)
+        gone, stays = (asyncio.ensure_future(writer.add(record(number))) for number in (1, 2))
+        gone.cancel()
+        assert await stays
+
+    asyncio.run(leave())
+
+    assert database.records == [record(1), record(2)]
