@@ -137,6 +137,11 @@ class Evaluation(_Frozen):
     confusion: list[list[int]]
     reliability: list[ReliabilityBin]
     residual_quantiles: list[float] = Field(description="Regression residuals at 0, 5, 25, 50, 75, 95, 100 %")
+    refitted: bool = Field(
+        default=False,
+        description="True: these scores are of the file's twin, trained in the same way without the held-out rows; the file "
+        "itself has learned from all rows",
+    )
     predicted_histogram: list[int] = Field(
         default=[],
         description="Regression predictions of the held-out rows in the bins of `target_histogram`; what lies outside is in "

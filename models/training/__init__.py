@@ -12,7 +12,7 @@ from models.training.understanding import understand
 from models.training.write import CARD_FILE, MODEL_FILE, write
 
 if TYPE_CHECKING:
-    from models.training.trainer import Trained, train
+    from models.training.trainer import Trained, assist, train
 
 __all__ = [
     "CARD_FILE",
@@ -20,6 +20,7 @@ __all__ = [
     "Table",
     "TrainOptions",
     "Trained",
+    "assist",
     "parse_table",
     "profile_file",
     "read_table",
@@ -30,7 +31,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"train", "Trained"}:
+    if name in {"assist", "train", "Trained"}:
         from models.training import trainer
 
         return getattr(trainer, name)

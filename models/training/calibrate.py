@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from models.training.choice import Choice
-from models.training.data import Fold
 from models.training.fitting import Outputs
-from models.training.metrics import loss
+from models.training.holdout import Fold
+from models.training.objective import Objective
 
 CALIBRATED = frozenset({"linear", "hist_gradient_boosting", "random_forest"})
 """Recipes whose calibrated form the converter knows."""
@@ -21,25 +21,26 @@ _MIN_ROWS = 200  # below it two more parameters per class cost more than they br
 _MIN_GAIN = 0.005  # of the loss: less is noise
 
 
-def calibrated_loss(choice: Choice, folds: list[Fold], answers: NDArray[np.int64]) -> float | None:
+def calibrated_loss(
+    choice: Choice, folds: list[Fold], answers: NDArray[np.int64], objective: Objective
+) -> float | None:
     """Estimate the loss after calibration by fitting it on all folds but one; None if calibration would not help.
 
-    A blend is left alone: averaging calibrates.
+    It must help by more than the noise of the folds. A blend is left alone: averaging calibrates. So are models whose classes
+    are weighed, because calibration would undo that, and those that are not judged by their probabilities.
     """
     scores = choice.members[0][1].scores
     if choice.recipe not in CALIBRATED or scores is None or len(answers) < _MIN_ROWS:
         return None
-    losses = [
-        loss(
-            answers[fold.check],
-            _calibrated(scores[fold.fit], answers[fold.fit], scores[fold.check]),
-            classification=True,
-        )
-        for fold in folds
-    ]
-    estimate = float(np.mean(losses))
-    better = sum(new < old for new, old in zip(losses, choice.losses, strict=True))
-    return estimate if estimate < choice.loss * (1 - _MIN_GAIN) and better * 2 > len(losses) else None
+    if objective.name != "log_loss" or objective.weights or not np.isfinite(scores).all():
+        return None
+    losses = []
+    for fold in folds:
+        known, asked = scores[fold.repeat, fold.fit], scores[fold.repeat, fold.check]
+        losses.append(objective.loss(answers[fold.check], _calibrated(known, answers[fold.fit], asked)))
+    gains = np.subtract(choice.losses, losses)
+    error = float(gains.std(ddof=1) / np.sqrt(len(gains)))
+    return float(np.mean(losses)) if gains.mean() > max(_MIN_GAIN * choice.loss, error) else None
 
 
 def with_calibration(pipeline: Pipeline, folds: list[Fold]) -> Pipeline:

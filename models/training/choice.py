@@ -6,23 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.contract import Candidate
-from models.training.data import Fold
 from models.training.fitting import Outputs
-from models.training.metrics import loss, score_from_loss
+from models.training.holdout import Fold
+from models.training.objective import Objective
 from models.training.recipes import BASELINE, Parameters
-from models.training.search import Found, Trial
+from models.training.search import Found
+from models.training.trial import Trial
 
 BLEND = "blend"
 MAX_MEMBERS = 3
 
 _MAX_LISTED = 30
 _PICKS = 10  # weights are tenths
-_MIN_GAIN = 0.03  # of the loss: a blend must earn the time and the size of its members
+_MIN_GAIN = 0.01  # of the loss: a blend must earn the time and the size of its members
+_MIN_ERRORS = 0.5  # standard errors of its gain: weights are chosen on the folds that judge them
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The members with their weights, and how they did together on the search's folds."""
+    """The members with their weights, and how they did together on the deciding folds; `outputs` is [R, N, …]."""
 
     members: list[tuple[float, Trial]]
     losses: list[float]
@@ -53,39 +55,37 @@ class Choice:
         """How long the members took on the folds."""
         return sum(trial.seconds for _, trial in self.members)
 
-    def candidate(self, *, classification: bool) -> Candidate:
+    def candidate(self, objective: Objective) -> Candidate:
         """Write the choice as a line of the leaderboard."""
         return Candidate(
             recipe=self.recipe,
-            score=score_from_loss(self.loss, classification=classification),
+            score=objective.score(self.loss),
             seconds=round(self.seconds, 3),
             chosen=True,
             parameters=self.parameters,
         )
 
 
-def choose(found: Found, answers: NDArray[np.generic], *, classification: bool) -> Choice:
-    """Choose the best trial, or a blend of the recipes' best if it beats the best trial clearly."""
-    judge = _Judge(found.folds, answers, classification=classification)
+def choose(found: Found, answers: NDArray[np.generic], objective: Objective) -> Choice:
+    """Choose the best finalist, or a blend of the recipes' best if it beats the best finalist clearly."""
+    judge = _Judge(found.folds, answers, objective)
     single = alone(found)
+    if single.recipe == BASELINE:
+        return single
     picks = _picks(_firsts(found), judge)
     weights = {id(trial): picks.count(trial) / len(picks) for trial in picks}
     members = [(weights[id(trial)], trial) for trial in _firsts(found) if id(trial) in weights]
     outputs = sum((weight * judge.outputs(trial) for weight, trial in members), np.zeros(()))
     blend = Choice(members, judge.losses(np.asarray(outputs)), np.asarray(outputs))
     gain, error = _gain(found.best.losses, blend.losses)
-    earned = gain > max(_MIN_GAIN * found.best.loss, error)
+    earned = gain > max(_MIN_GAIN * found.best.loss, _MIN_ERRORS * error)
     return blend if len(members) > 1 and earned else single
 
 
 def alone(found: Found) -> Choice:
-    """Choose one trial: the best, or the best linear one if the difference is within one standard error of the folds."""
+    """Choose one finalist: the best."""
     best = found.best
-    for trial in _firsts(found) if best.recipe != BASELINE else []:
-        gain, error = _gain(trial.losses, best.losses)
-        if trial.recipe == "linear" and gain <= error:
-            best = trial
-    assert best.outputs is not None, "only complete trials are chosen from"
+    assert best.outputs is not None, "finalists are complete"
     return Choice([(1.0, best)], best.losses, best.outputs)
 
 
@@ -95,16 +95,20 @@ def _gain(losses: list[float], better: list[float]) -> tuple[float, float]:
     return float(differences.mean()), float(differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
-def leaderboard(found: Found, choice: Choice, chosen: Candidate, *, classification: bool) -> list[Candidate]:
-    """List the choice, then the best trials and every recipe's best, best first; the choice stands for its own trial."""
+def leaderboard(found: Found, choice: Choice, chosen: Candidate, objective: Objective) -> list[Candidate]:
+    """List the choice, then the best trials and every recipe's best, best first; the choice stands for its own trial.
+
+    A finalist is listed with the score that decided.
+    """
     firsts = {id(trial) for trial in _firsts(found)}
     own = None if chosen.recipe == BLEND else choice.members[0][1]
-    others = (trial for trial in found.trials if trial.complete and trial is not own)
-    ranked = sorted(others, key=lambda trial: trial.loss)
+    met_again = [(trial.recipe, trial.parameters) for trial in found.finalists]
+    others = [trial for trial in found.trials if trial.complete and (trial.recipe, trial.parameters) not in met_again]
+    ranked = sorted([*others, *(one for one in found.finalists if one is not own)], key=lambda trial: trial.loss)
     listed = [
         Candidate(
             recipe=trial.recipe,
-            score=score_from_loss(trial.loss, classification=classification),
+            score=objective.score(trial.loss),
             seconds=round(trial.seconds, 3),
             chosen=False,
             parameters=trial.parameters,
@@ -119,22 +123,19 @@ def leaderboard(found: Found, choice: Choice, chosen: Candidate, *, classificati
 class _Judge:
     folds: list[Fold]
     answers: NDArray[np.generic]
-    classification: bool
+    objective: Objective
 
     def outputs(self, trial: Trial) -> Outputs:
-        assert trial.outputs is not None, "only complete trials are chosen from"
+        assert trial.outputs is not None, "finalists are complete"
         return trial.outputs
 
     def losses(self, outputs: Outputs) -> list[float]:
-        return [
-            loss(self.answers[fold.check], outputs[fold.check], classification=self.classification)  # type: ignore[arg-type]  # codes or amounts
-            for fold in self.folds
-        ]
+        return [self.objective.loss(self.answers[fold.check], outputs[fold.repeat, fold.check]) for fold in self.folds]
 
 
 def _firsts(found: Found) -> list[Trial]:
-    """Give each recipe's best trial, best first."""
-    ranked = sorted((trial for trial in found.trials if trial.complete), key=lambda trial: trial.loss)
+    """Give each recipe's best finalist, best first."""
+    ranked = sorted(found.finalists, key=lambda trial: trial.loss)
     best = {trial.recipe: trial for trial in reversed(ranked) if trial.recipe != BASELINE}
     return sorted(best.values(), key=lambda trial: trial.loss)
 

@@ -5,7 +5,7 @@ The held-out part is chosen here, before anything is counted, and no later step 
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,10 @@ from numpy.typing import NDArray
 
 from models.dates import date_text
 from models.errors import DatasetRejected
+from models.training.holdout import Division, Fold, Indexes, make_folds, split
+from models.training.options import Holdout
 from models.training.profile import MAX_CATEGORIES, Column, Profile
 from models.training.target import Target
-
-HELD_OUT_SHARE = 0.2
-
-type Indexes = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Rows to learn from and rows to be judged by, as positions within the training part."""
-
-    fit: Indexes
-    check: Indexes
 
 
 @dataclass(frozen=True)
@@ -45,6 +35,7 @@ class TrainingData:
     spread: float  # standard deviation of the training amounts; 1 for classes
     train: Indexes
     held_out: Indexes
+    division: Division
 
     @property
     def classification(self) -> bool:
@@ -59,6 +50,26 @@ class TrainingData:
         """Give what pipelines learn for rows: class codes, or amounts in units of `spread` around `center`."""
         answers = self.target.answers[rows]
         return answers if self.classification else (answers - self.center) / self.spread
+
+    def folds(self, rows: Indexes, count: int, seed: int, repeat: int = 0) -> list[Fold]:
+        """Part some of the training rows into folds, by the rule that parted off the held-out rows."""
+        answers = self.answers(rows)
+        folds = make_folds(
+            answers,
+            count,
+            classification=self.classification,
+            seed=seed,
+            division=self.division,
+            rows=rows,
+            repeat=repeat,
+        )
+        if not folds:
+            raise DatasetRejected(f"held out by {self.division.by}, each part to learn from has one class only")
+        return folds
+
+    def joined(self) -> "TrainingData":
+        """Let the training part be all rows; the held-out part stays what it was."""
+        return replace(self, train=np.sort(np.concatenate([self.train, self.held_out])))
 
     def row(self, index: int) -> dict[str, float | int | bool | str | None]:
         """Give one row as a caller would send it."""
@@ -91,7 +102,7 @@ def as_inputs(numeric: NDArray[np.float32], text: NDArray[np.object_]) -> Any:
     return joined
 
 
-def prepare(profile: Profile, target: Target, seed: int) -> TrainingData:
+def prepare(profile: Profile, target: Target, seed: int, division: Division | None = None) -> TrainingData:
     """Pack the columns and choose the held-out part."""
     numeric = [column for column in profile.columns if column.kind != "category"]
     text = [column for column in profile.columns if column.kind == "category"]
@@ -100,7 +111,8 @@ def prepare(profile: Profile, target: Target, seed: int) -> TrainingData:
     packed: NDArray[np.object_] = np.empty((rows, len(text)), dtype=object)
     for position, column in enumerate(text):
         packed[:, position] = column.content
-    train, held_out = split(target, seed)
+    division = division or Division(Holdout())
+    train, held_out = split(target, seed, division)
     amounts = target.answers[train] if target.task == "regression" else np.zeros(1)
     return TrainingData(
         numeric_columns=numeric,
@@ -114,44 +126,8 @@ def prepare(profile: Profile, target: Target, seed: int) -> TrainingData:
         spread=float(amounts.std()) or 1.0,
         train=train,
         held_out=held_out,
+        division=division,
     )
-
-
-def split(target: Target, seed: int) -> tuple[Indexes, Indexes]:
-    """Choose the held-out part: a fifth, of every class where a class has more than two rows."""
-    random = np.random.default_rng(seed)
-    held_out = [
-        random.permutation(group)[: min(round(len(group) * HELD_OUT_SHARE), len(group) - 2)]
-        for group in _groups(target)
-    ]
-    chosen = np.sort(np.concatenate(held_out))
-    if len(chosen) == 0:
-        raise DatasetRejected("every class has two rows: add rows, so that some can be held out to judge the model by")
-    return np.setdiff1d(np.arange(len(target.answers)), chosen), chosen
-
-
-def make_folds(answers: NDArray[Any], count: int, *, classification: bool, seed: int) -> list[Fold]:
-    """Deal rows to folds, class by class, so that no fold's training part lacks a class that has two rows."""
-    random = np.random.default_rng(seed)
-    groups = (
-        [np.flatnonzero(answers == code) for code in np.unique(answers)]
-        if classification
-        else [np.arange(len(answers))]
-    )
-    assigned = np.empty(len(answers), dtype=np.intp)
-    offset = 0
-    for group in groups:
-        shuffled = random.permutation(group)
-        assigned[shuffled] = (np.arange(len(group)) + offset) % count
-        offset += len(group)
-    everything = np.arange(len(answers))
-    return [Fold(everything[assigned != fold], everything[assigned == fold]) for fold in range(count)]
-
-
-def _groups(target: Target) -> list[Indexes]:
-    if target.task == "regression":
-        return [np.arange(len(target.answers))]
-    return [np.flatnonzero(target.answers == code) for code in range(len(target.classes))]
 
 
 def _known_values(texts: NDArray[np.object_]) -> list[str]:

@@ -34,8 +34,9 @@ def result_doubts(evaluation: Evaluation, *, classification: bool) -> list[str]:
     """Say what is doubtful about the scores."""
     model = next(metric for metric in evaluation.metrics if metric.primary)
     baseline = next(metric for metric in evaluation.baseline if metric.primary)
-    loss, loss_of_baseline = (model.value, baseline.value) if classification else (1 - model.value, 1 - baseline.value)
-    worst = model.high if classification else 1 - model.low
+    is_loss = model.better == "lower"
+    loss, loss_of_baseline = (one.value if is_loss else 1 - one.value for one in (model, baseline))
+    worst = model.high if is_loss else 1 - model.low
     if worst >= loss_of_baseline:
         answer = "the shares of the classes" if classification else "the mean"
         return [f"On held-out rows the model is not clearly better than always answering {answer}."]

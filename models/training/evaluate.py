@@ -11,7 +11,8 @@ from models.runtime import OnnxModel, label_indexes
 from models.tally import BINS
 from models.training.data import TrainingData
 from models.training.fitting import Outputs
-from models.training.metrics import classification_metrics, primary_scorer, regression_metrics
+from models.training.metrics import classification_metrics, regression_metrics
+from models.training.objective import Objective
 from models.training.progress import Progress
 
 COVERAGE = 0.9
@@ -24,7 +25,12 @@ _BINS = 10
 
 
 def evaluate(
-    model: OnnxModel, data: TrainingData, leaderboard: list[Candidate], progress: Progress, seed: int
+    model: OnnxModel,
+    data: TrainingData,
+    leaderboard: list[Candidate],
+    objective: Objective,
+    progress: Progress,
+    seed: int,
 ) -> Evaluation:
     """Score the served file and the baseline on the held-out rows."""
     rows = data.held_out
@@ -43,10 +49,10 @@ def evaluate(
         predicted = _histogram(outputs, data.target.answers[data.train].astype(np.float64))
     return Evaluation(
         rows=len(rows),
-        metrics=_metrics(data, outputs, seed),
-        baseline=_metrics(data, _baseline_outputs(data), seed),
+        metrics=_metrics(data, outputs, objective, seed),
+        baseline=_metrics(data, _baseline_outputs(data, objective), objective, seed),
         leaderboard=leaderboard,
-        importance=_importance(model, data, progress, seed),
+        importance=_importance(model, data, objective, progress, seed),
         confusion=table,
         reliability=bins,
         residual_quantiles=residuals,
@@ -68,31 +74,34 @@ def conformal_interval(data: TrainingData, residuals: Outputs, outputs: Outputs)
     return IntervalNote(coverage=COVERAGE, half_width=half_width, measured=float(covered.mean()))
 
 
-def _metrics(data: TrainingData, outputs: Outputs, seed: int) -> list[Metric]:
+def _metrics(data: TrainingData, outputs: Outputs, objective: Objective, seed: int) -> list[Metric]:
     answers = data.target.answers[data.held_out]
     if data.classification:
-        return classification_metrics(answers.astype(np.int64), outputs, seed)
-    return regression_metrics(answers.astype(np.float64), outputs, seed)
+        return classification_metrics(answers.astype(np.int64), outputs, seed, objective.name, objective.weights)
+    return regression_metrics(answers.astype(np.float64), outputs, seed, objective.name)
 
 
-def _baseline_outputs(data: TrainingData) -> Outputs:
+def _baseline_outputs(data: TrainingData, objective: Objective) -> Outputs:
     """Answer every held-out row with the training shares or the training mean."""
     if not data.classification:
         return np.full(len(data.held_out), data.center)
     codes = data.target.answers[data.train].astype(np.int64)
-    shares = np.bincount(codes, minlength=len(data.target.classes)) / len(codes)
-    return np.tile(shares, (len(data.held_out), 1))
+    weights = np.array(objective.weights)[codes] if objective.weights else None
+    counts = np.bincount(codes, weights=weights, minlength=len(data.target.classes))
+    return np.tile(counts / counts.sum(), (len(data.held_out), 1))
 
 
-def _importance(model: OnnxModel, data: TrainingData, progress: Progress, seed: int) -> list[Importance]:
+def _importance(
+    model: OnnxModel, data: TrainingData, objective: Objective, progress: Progress, seed: int
+) -> list[Importance]:
     """Shuffle one column at a time and see how much the primary score suffers, most important first."""
     random = np.random.default_rng(seed)
     rows = random.permutation(data.held_out)[:_MAX_SHUFFLED_ROWS]
     numeric, text = data.numeric[rows], data.text[rows]
     columns = [*data.numeric_columns, *data.text_columns]
-    score = primary_scorer(data.target.answers[rows], classification=data.classification)
+    answers = data.target.answers[rows]
     started = time.perf_counter()
-    intact = score(served_outputs(model, data, rows))
+    intact = objective.loss(answers, served_outputs(model, data, rows))
     affordable = _IMPORTANCE_SECONDS / (time.perf_counter() - started) / len(columns)
     shuffles = int(np.clip(affordable, 1, _MAX_SHUFFLES))
     important = []
@@ -104,7 +113,7 @@ def _importance(model: OnnxModel, data: TrainingData, progress: Progress, seed: 
         for _ in range(shuffles):
             packed[:, place] = random.permutation(kept)
             outputs = model.run(Encoded(numeric, text, ())).astype(np.float64)
-            losses.append(score(outputs if data.classification else outputs[:, 0]) - intact)
+            losses.append(objective.loss(answers, outputs if data.classification else outputs[:, 0]) - intact)
         packed[:, place] = kept
         important.append(Importance(feature=column.name, mean=float(np.mean(losses)), deviation=float(np.std(losses))))
     return sorted(important, key=lambda one: -one.mean)

@@ -1,6 +1,6 @@
 """Scores: per row first, so that a score, its folds and its bootstrap interval come from the same numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 from models.contract import Metric
 from models.runtime import label_indexes
 
-PRIMARY = {"binary": "log_loss", "multiclass": "log_loss", "regression": "r2"}
-"""The score that the search optimises."""
-
 _RESAMPLES = 400
 _MIN_RESAMPLES = 50
+_RARE_RESAMPLES = 200
 _MAX_CELLS = 4_000_000  # rows x resamples: keeps a bootstrap within a second and a hundred megabytes
 _SMALLEST = 1e-15
 _BOUNDS = (0.025, 0.975)
@@ -27,25 +25,46 @@ def log_losses(answers: NDArray[np.int64], probabilities: Floats) -> Floats:
     return losses
 
 
-def loss(answers: NDArray[np.int64] | Floats, outputs: Floats, *, classification: bool) -> float:
-    """Give the number that the search makes small: log loss, or the share of the variance left unexplained."""
-    if classification:
-        return float(log_losses(answers.astype(np.int64), outputs).mean())
-    return 1.0 - _r2(answers.astype(np.float64), outputs)
+def recall_macro(answers: NDArray[np.int64], probabilities: Floats) -> float:
+    """Give the mean, over the classes that occur, of the share of their rows that are recognised."""
+    right = label_indexes(probabilities) == answers
+    return float(np.mean([right[answers == code].mean() for code in np.unique(answers)]))
 
 
-def score_from_loss(value: float, *, classification: bool) -> float:
-    """Give the primary score that belongs to a loss."""
-    return value if classification else 1.0 - value
+def f1_macro(answers: NDArray[np.int64], probabilities: Floats) -> float:
+    """Give the mean, over the classes that occur or are predicted, of precision and recall in harmony."""
+    labels = label_indexes(probabilities)
+    scores = []
+    for code in np.union1d(answers, labels):
+        both = float(((answers == code) & (labels == code)).sum())
+        scores.append(2 * both / float((answers == code).sum() + (labels == code).sum()))
+    return float(np.mean(scores))
 
 
-def classification_metrics(answers: NDArray[np.int64], probabilities: Floats, seed: int) -> list[Metric]:
-    """Score held-out probabilities, each with a 95 % bootstrap interval."""
+def area_under_curve(answers: NDArray[np.int64], probabilities: Floats) -> float:
+    """Give the area under the ROC curve; a half where a class is absent."""
+    area = float(_aucs(answers, probabilities, np.ones((1, len(answers)), dtype=np.int64))[0])
+    return area if np.isfinite(area) else 0.5
+
+
+def classification_metrics(
+    answers: NDArray[np.int64],
+    probabilities: Floats,
+    seed: int,
+    primary: str = "log_loss",
+    weights: Sequence[float] = (),
+) -> list[Metric]:
+    """Score held-out probabilities, each with a 95 % bootstrap interval.
+
+    Rows count by the weight of their class in the log loss. Rarer scores are given where they are the primary one.
+    """
+    counts = np.array(weights)[answers] if weights else np.ones(len(answers))
     losses = log_losses(answers, probabilities)
     right = (label_indexes(probabilities) == answers).astype(np.float64)
     draws = _draws(len(answers), seed)
+    sampled = (losses * counts)[draws].sum(axis=1) / counts[draws].sum(axis=1)
     metrics = [
-        _metric("log_loss", float(losses.mean()), losses[draws].mean(axis=1), better="lower", primary=True),
+        _metric("log_loss", float(np.average(losses, weights=counts)), sampled, better="lower"),
         _metric("accuracy", float(right.mean()), right[draws].mean(axis=1)),
     ]
     once = np.ones((1, len(answers)), dtype=np.int64)
@@ -53,20 +72,38 @@ def classification_metrics(answers: NDArray[np.int64], probabilities: Floats, se
     if np.isfinite(area):
         sampled = _aucs(answers, probabilities, _times(draws))
         metrics.append(_metric("roc_auc", area, sampled[np.isfinite(sampled)]))
-    return metrics
+    if primary in _RARE:
+        rare = _RARE[primary]
+        sampled = np.array([rare(answers[draw], probabilities[draw]) for draw in draws[:_RARE_RESAMPLES]])
+        metrics.append(_metric(primary, rare(answers, probabilities), sampled))
+    return _with_primary(metrics, primary)
 
 
-def regression_metrics(answers: Floats, values: Floats, seed: int) -> list[Metric]:
+def regression_metrics(answers: Floats, values: Floats, seed: int, primary: str = "r2") -> list[Metric]:
     """Score held-out amounts, each with a 95 % bootstrap interval."""
     draws = _draws(len(answers), seed)
     errors = answers - values
     absolute, squared = np.abs(errors), errors**2
-    sampled = np.array([_r2(answers[draw], values[draw]) for draw in draws])
-    return [
-        _metric("r2", _r2(answers, values), sampled, primary=True),
+    sampled = np.array([r2(answers[draw], values[draw]) for draw in draws])
+    metrics = [
+        _metric("r2", r2(answers, values), sampled),
         _metric("mae", float(absolute.mean()), absolute[draws].mean(axis=1), better="lower"),
         _metric("rmse", float(np.sqrt(squared.mean())), np.sqrt(squared[draws].mean(axis=1)), better="lower"),
     ]
+    return _with_primary(metrics, primary)
+
+
+_RARE: Mapping[str, Callable[[NDArray[np.int64], Floats], float]] = {
+    "balanced_accuracy": recall_macro,
+    "f1": f1_macro,
+}
+
+
+def _with_primary(metrics: list[Metric], name: str) -> list[Metric]:
+    """Mark one score as the primary one and put it first; the first where the one that was asked for is undefined."""
+    chosen = next((metric for metric in metrics if metric.name == name), metrics[0])
+    others = [metric for metric in metrics if metric is not chosen]
+    return [chosen.model_copy(update={"primary": True}), *others]
 
 
 def _draws(rows: int, seed: int) -> NDArray[np.intp]:
@@ -83,10 +120,10 @@ def _times(draws: NDArray[np.intp]) -> NDArray[np.int64]:
     return times
 
 
-def _metric(name: str, value: float, sampled: Floats, *, better: str = "higher", primary: bool = False) -> Metric:
+def _metric(name: str, value: float, sampled: Floats, *, better: str = "higher") -> Metric:
     low, high = np.quantile(sampled, _BOUNDS) if len(sampled) else (value, value)
     return Metric.model_validate(
-        {"name": name, "value": value, "low": low, "high": high, "better": better, "primary": primary}
+        {"name": name, "value": value, "low": low, "high": high, "better": better, "primary": False}
     )
 
 
@@ -115,18 +152,10 @@ def _ranked(positive: NDArray[np.bool_], stated: Floats, times: NDArray[np.int64
     return areas
 
 
-def _r2(answers: Floats, values: Floats) -> float:
+def r2(answers: Floats, values: Floats) -> float:
     """Give the share of variance explained; a constant sample is explained only by itself."""
     spread = float(((answers - answers.mean()) ** 2).sum())
     left = float(((answers - values) ** 2).sum())
     if spread == 0.0:
         return 1.0 if left == 0.0 else 0.0
     return 1.0 - left / spread
-
-
-Scorer = Callable[[Floats], float]
-
-
-def primary_scorer(answers: NDArray[np.int64] | Floats, *, classification: bool) -> Scorer:
-    """Give a function from outputs to a loss, for comparing outputs on the same rows."""
-    return lambda outputs: loss(answers, outputs, classification=classification)

@@ -1,12 +1,17 @@
 """Tells the caller how far training is, and asks whether to go on."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from models.errors import TrainingStopped
 
 type Event = dict[str, Any]
+
+TICK_SECONDS = 1.0
+"""The longest silence: a run that takes its time says so."""
 
 
 class Progress:
@@ -24,6 +29,10 @@ class Progress:
         self._clock = clock
         self._started = clock()
         self._reached = 0.0
+        self._message = ""
+        self._facts: dict[str, Any] = {}
+        self._told = self._started
+        self._lock = threading.Lock()
         self.budget_seconds = budget_seconds
 
     @property
@@ -34,17 +43,44 @@ class Progress:
     def tell(self, kind: str, message: str, progress: float, **facts: Any) -> None:
         """Send one event and, before it, honour a wish to stop. Raises TrainingStopped."""
         self.check()
-        self._reached = min(max(self._reached, progress), 1.0)
-        elapsed = round(self.elapsed, 3)
-        self._on_event(
-            {"kind": kind, "message": message, "progress": round(self._reached, 4), "elapsed_seconds": elapsed, **facts}
-        )
+        with self._lock:
+            self._reached = min(max(self._reached, progress), 1.0)
+            self._message = message
+            self._send(kind, message, facts)
 
     def stage(self, name: str, message: str, progress: float) -> None:
         """Announce the next stage. Raises TrainingStopped."""
         self.tell("stage", message, progress, stage=name)
 
+    def remember(self, **facts: Any) -> None:
+        """Keep what a tick tells besides the time."""
+        self._facts |= facts
+
     def check(self) -> None:
         """Raise TrainingStopped if the caller wants to stop."""
         if self._should_stop():
             raise TrainingStopped("training was stopped on request; nothing was written")
+
+    @contextmanager
+    def ticking(self) -> Iterator[None]:
+        """Send an event whenever a second passed without one."""
+        ended = threading.Event()
+        ticker = threading.Thread(target=self._tick_until, args=(ended,), daemon=True)
+        ticker.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            ticker.join()
+
+    def _tick_until(self, ended: threading.Event) -> None:
+        while not ended.wait(TICK_SECONDS / 4):
+            with self._lock:
+                if self._clock() - self._told >= TICK_SECONDS and not ended.is_set():
+                    remaining = round(max(self.budget_seconds - self.elapsed, 0.0), 3)
+                    self._send("tick", self._message, {"remaining_seconds": remaining, **self._facts})
+
+    def _send(self, kind: str, message: str, facts: dict[str, Any]) -> None:
+        self._told = self._clock()
+        progress, elapsed = round(self._reached, 4), round(self.elapsed, 3)
+        self._on_event({"kind": kind, "message": message, "progress": progress, "elapsed_seconds": elapsed, **facts})

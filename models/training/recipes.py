@@ -79,6 +79,7 @@ class Plan:
     classes: int  # 0 for amounts
     seed: int = 0
     dates: tuple[int, ...] = ()  # which of the numbers are day numbers
+    weights: tuple[float, ...] = ()  # of the classes; none: all alike
 
     @property
     def classification(self) -> bool:
@@ -86,7 +87,7 @@ class Plan:
         return self.classes > 0
 
 
-def plan_for(data: TrainingData, seed: int) -> Plan:
+def plan_for(data: TrainingData, seed: int, weights: tuple[float, ...] = ()) -> Plan:
     """Describe the data to the recipes; missing text counts as a known value where the training part has it."""
     train = data.text[data.train]
     categories = tuple(
@@ -94,7 +95,7 @@ def plan_for(data: TrainingData, seed: int) -> Plan:
         for position, known in enumerate(data.categories)
     )
     dates = tuple(place for place, column in enumerate(data.numeric_columns) if column.kind == "date")
-    return Plan(data.numeric.shape[1], categories, len(data.target.classes), seed, dates)
+    return Plan(data.numeric.shape[1], categories, len(data.target.classes), seed, dates, weights)
 
 
 def build(recipe: str, parameters: Mapping[str, Any], plan: Plan, *, threads: int = 1) -> Pipeline:
@@ -177,7 +178,7 @@ def _one_hot(plan: Plan, places: Iterable[int], dtype: type[np.floating[Any]]) -
 def _linear(parameters: Mapping[str, Any], plan: Plan) -> LogisticRegression | Ridge:
     strength = float(parameters["strength"])
     if plan.classification:
-        return LogisticRegression(C=strength, max_iter=_LOGISTIC_ITERATIONS)
+        return LogisticRegression(C=strength, max_iter=_LOGISTIC_ITERATIONS, class_weight=_class_weight(plan))
     return Ridge(alpha=1.0 / strength)
 
 
@@ -193,4 +194,10 @@ def _trees(recipe: str, parameters: Mapping[str, Any], plan: Plan, threads: int)
         given |= {"n_jobs": threads, "max_leaf_nodes": leaves // int(given["n_estimators"])}
         if not given["max_features"]:
             del given["max_features"]
+    if plan.classification:
+        given["class_weight"] = _class_weight(plan)
     return _TREES[recipe, plan.classification](random_state=plan.seed, **given)
+
+
+def _class_weight(plan: Plan) -> dict[int, float] | None:
+    return dict(enumerate(plan.weights)) or None

@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from models.training.metrics import classification_metrics, loss, regression_metrics
+from models.errors import DatasetRejected
+from models.training.metrics import classification_metrics, regression_metrics
+from models.training.objective import Objective, objective_for
+from models.training.options import AMOUNT_METRICS, CLASS_METRICS, TrainOptions
+from models.training.target import read_target
 
 
 def by_name(metrics):
@@ -65,10 +69,88 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
 
 def test_certain_and_wrong_is_finite():
     """A probability of zero for what happened costs much, not infinitely much."""
-    assert np.isfinite(loss(np.array([0]), np.array([[0.0, 1.0]]), classification=True))
+    assert np.isfinite(Objective("log_loss").loss(np.array([0]), np.array([[0.0, 1.0]])))
 
 
 def test_a_constant_sample_has_a_score():
     """R² of rows that are all alike: one for the truth, zero for anything else."""
-    assert loss(np.ones(5), np.ones(5), classification=False) == 0
-    assert loss(np.ones(5), np.zeros(5), classification=False) == 1
+    assert Objective("r2").loss(np.ones(5), np.ones(5)) == 0
+    assert Objective("r2").loss(np.ones(5), np.zeros(5)) == 1
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 4))
+def test_every_class_metric_is_that_of_scikit_learn(seed, classes):
+    """The loss that a search makes small leads back to the score that people know."""
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet(np.ones(classes), 60)
+    answers = np.concatenate([np.arange(classes), random.integers(0, classes, 60 - classes)])
+    labels = probabilities.argmax(axis=1)
+    expected = {
+        "log_loss": reference.log_loss(answers, probabilities),
+        "accuracy": reference.accuracy_score(answers, labels),
+        "balanced_accuracy": reference.balanced_accuracy_score(answers, labels),
+        "f1": reference.f1_score(answers, labels, average="macro"),
+        "roc_auc": reference.roc_auc_score(
+            answers, probabilities[:, 1] if classes == 2 else probabilities, multi_class="ovr"
+        ),
+    }
+
+    for name in CLASS_METRICS:
+        objective = Objective(name)
+        listed = by_name(classification_metrics(answers, probabilities, 0, name))
+        assert objective.score(objective.loss(answers, probabilities)) == pytest.approx(expected[name]), name
+        assert listed[name].value == pytest.approx(expected[name])
+        assert [one for one in listed if listed[one].primary] == [name]
+
+
+@pytest.mark.parametrize("name", AMOUNT_METRICS)
+def test_every_amount_metric_comes_back_to_its_units(name):
+    """What is learned in standard units is told in those of the target."""
+    random = np.random.default_rng(0)
+    answers, values = random.normal(size=(2, 50))
+    listed = by_name(regression_metrics(answers * 7 + 3, values * 7 + 3, 0, name))
+    objective = Objective(name, spread=7.0)
+
+    assert objective.score(objective.loss(answers, values)) == pytest.approx(listed[name].value)
+    assert [one for one in listed if listed[one].primary] == [name]
+
+
+def test_class_weights_count_rows():
+    """A weighted log loss is scikit-learn's with sample weights."""
+    random = np.random.default_rng(0)
+    probabilities, answers = random.dirichlet(np.ones(3), 40), random.integers(0, 3, 40)
+    weights = (1.0, 5.0, 0.5)
+    expected = reference.log_loss(answers, probabilities, sample_weight=np.array(weights)[answers], labels=[0, 1, 2])
+
+    assert Objective("log_loss", weights).loss(answers, probabilities) == pytest.approx(expected)
+    listed = by_name(classification_metrics(answers, probabilities, 0, "log_loss", weights))
+    assert listed["log_loss"].value == pytest.approx(expected)
+
+
+def target(cells):
+    return read_target({"y": cells, "x": cells}, "y")
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    """Inverse to the share of each class in the part that is learned from."""
+    asked = target(["a"] * 30 + ["b"] * 10)
+    options = TrainOptions(target="y", name="n", class_weights="balanced")
+
+    assert objective_for(asked, options, asked.answers, 1.0).weights == pytest.approx((40 / 60, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "cells", "reason"),
+    [
+        ({"metric": "rmse"}, ["a", "b"] * 20, "the metric rmse does not fit"),
+        ({"metric": "f1"}, [f"{index}.5" for index in range(40)], "the metric f1 does not fit"),
+        ({"class_weights": {"z": 2.0}}, ["a", "b"] * 20, "no class 'z' to weigh"),
+        ({"class_weights": "balanced"}, [f"{index}.5" for index in range(40)], "class weights need classes"),
+    ],
+    ids=str,
+)
+def test_wishes_that_do_not_fit_the_target_are_refused(changes, cells, reason):
+    """In one line."""
+    asked = target(cells)
+    with pytest.raises(DatasetRejected, match=reason):
+        objective_for(asked, TrainOptions(target="y", name="n", **changes), asked.answers, 1.0)

@@ -16,7 +16,7 @@ from models.errors import ExportRefused
 from models.training import parity
 from models.training.awkward import MAX_AWKWARD_ROWS, batches, thresholds
 from models.training.calibrate import CALIBRATED, with_calibration
-from models.training.data import make_folds
+from models.training.holdout import make_folds
 from models.training.parity import TOLERANCE, as_rows, certify
 from models.training.recipes import BASELINE, RECIPES
 from tests.models.tables import table

@@ -1,0 +1,142 @@
+"""Where the trials of a search are planned: in memory for one worker, in a shared database for several.
+
+The worker that leads tries the plain recipes, says which are worth tuning and when the search is over; the others add trials
+in between. What they must know of each other stands in the study: no other way leads from worker to worker.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.training.options import Study as Address
+from models.training.recipes import Parameters
+from models.training.trial import Trial
+
+_STARTUP_TRIALS = 8
+_WAIT_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
+_HOPEFUL, _BEST, _CLOSED = "hopeful", "best_losses", "closed"
+_RECIPE, _PARAMETERS, _LOSSES, _SECONDS, _WORKER = "recipe", "parameters", "losses", "seconds", "worker"
+
+
+class SharedStudy:
+    """A study and this worker's place in it."""
+
+    def __init__(self, study: optuna.Study, *, is_shared: bool) -> None:
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._study = study
+        self._is_shared = is_shared
+        self._seen: set[int] = set()
+        self._looked = 0.0
+
+    @classmethod
+    def lead(cls, address: Address | None, seed: int) -> "SharedStudy":
+        """Open a study to lead; one that an earlier attempt left behind is begun anew."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        if address is None:
+            return cls(optuna.create_study(sampler=_sampler(seed)), is_shared=False)
+        storage = _storage(address)
+        if address.name in optuna.get_all_study_names(storage):
+            optuna.delete_study(study_name=address.name, storage=storage)
+        study = optuna.create_study(storage=storage, study_name=address.name, sampler=_sampler(seed))
+        return cls(study, is_shared=True)
+
+    @classmethod
+    def join(cls, address: Address, seed: int, check: Callable[[], None]) -> "SharedStudy | None":
+        """Join a study once its leader says what to try; None if that does not happen within a minute, or it is over."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while time.monotonic() < deadline:
+            check()
+            try:
+                study = optuna.load_study(study_name=address.name, storage=_storage(address), sampler=_sampler(seed))
+                if study.user_attrs.get(_CLOSED):
+                    return None
+                if _HOPEFUL in study.user_attrs:
+                    return cls(study, is_shared=True)
+            except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):
+                pass  # its leader has not made it yet
+            time.sleep(_POLL_SECONDS)
+        return None
+
+    @property
+    def hopeful(self) -> list[str]:
+        """The recipes worth tuning, by the leader."""
+        return list(self._study.user_attrs[_HOPEFUL])
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether the leader has ended the search."""
+        return bool(self._study.user_attrs.get(_CLOSED))
+
+    @property
+    def best_losses(self) -> list[float]:
+        """The losses of the best trial so far, by the leader."""
+        return list(self._study.user_attrs.get(_BEST, []))
+
+    def announce(self, hopeful: list[str], best_losses: list[float]) -> None:
+        """Say what is worth tuning, and what is to be beaten."""
+        if self._is_shared:
+            self._study.set_user_attr(_BEST, best_losses)
+            if _HOPEFUL not in self._study.user_attrs:
+                self._study.set_user_attr(_HOPEFUL, hopeful)
+
+    def close(self) -> None:
+        """End the search for everybody."""
+        if self._is_shared:
+            self._study.set_user_attr(_CLOSED, True)
+
+    def ask(self) -> optuna.Trial:
+        """Plan a trial."""
+        return self._study.ask()
+
+    def tell(self, asked: optuna.Trial, trial: Trial | None) -> None:
+        """Record how a trial went; None for one that was not begun."""
+        if trial is None:
+            self._study.tell(asked, state=TrialState.FAIL)
+            return
+        if self._is_shared:
+            facts: dict[str, Any] = {
+                _RECIPE: trial.recipe,
+                _PARAMETERS: trial.parameters,
+                _LOSSES: trial.losses,
+                _SECONDS: trial.seconds,
+                _WORKER: self.worker,
+            }
+            for name, fact in facts.items():
+                asked.set_user_attr(name, fact)
+        if trial.complete:
+            self._study.tell(asked, trial.loss)
+        else:
+            self._study.tell(asked, state=TrialState.PRUNED)
+
+    def others(self, *, now: bool = False) -> Iterator[tuple[str, Trial]]:
+        """Give the trials that other workers completed since the last look, with the worker; looks once a second."""
+        if not self._is_shared or (not now and time.monotonic() - self._looked < _LOOK_SECONDS):
+            return
+        self._looked = time.monotonic()
+        for found in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            attributes = found.user_attrs
+            if found.number in self._seen or attributes.get(_WORKER) in {None, self.worker}:
+                continue
+            self._seen.add(found.number)
+            parameters: Parameters = dict(attributes[_PARAMETERS])
+            trial = Trial(
+                attributes[_RECIPE], parameters, list(attributes[_LOSSES]), attributes[_SECONDS], complete=True
+            )
+            yield attributes[_WORKER], trial
+
+
+def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP_TRIALS)
+
+
+def _storage(address: Address) -> optuna.storages.RDBStorage:
+    return optuna.storages.RDBStorage(address.storage, engine_kwargs={"pool_size": 2, "pool_pre_ping": True})
