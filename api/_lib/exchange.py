@@ -96,7 +96,8 @@ class Exchange(log.RequestNote):
     async def _answer(self, app: ASGIApp) -> None:
         scope, headers, receive = self.scope, self.headers, self.receive
         if self.is_head:
-            scope["method"] = "GET"
+            # A copy: the server goes by its own scope when it judges whether an answer without a body is complete.
+            scope = self.scope = {**scope, "method": "GET"}
         elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await cors.preflight(headers)(scope, receive, self._send)
             return
