@@ -132,7 +132,7 @@ def admit(caller: Caller) -> None:
         case "user":
             limits.admit_user(caller.user_id)
         case "key":
-            limits.admit_key(caller.key_id)
+            limits.admit_key(caller.key_id, caller.user_id)
             if time.monotonic() >= _noted.get(caller.key_id, 0.0):
                 remember(_noted, caller.key_id, time.monotonic() + USE_NOTED_SECONDS)
                 log.current().behind.append(partial(_note_used, caller.key_id))

@@ -10,14 +10,17 @@ import asyncio
 import math
 import re
 import time
-from functools import cache
+from contextlib import suppress
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from api._lib import kv, log
 from api._lib.client_address import address_of
-from api._lib.errors import TooManyRequests, Unavailable
+from api._lib.errors import ApiError, TooManyRequests, Unavailable
+from api._lib.memory import remember
 from api._lib.quotas import Ledger, Policy, Standing
 from api._lib.settings import settings
+from api._lib.store import people
 
 if TYPE_CHECKING:
     from upstash_ratelimit.asyncio import FixedWindow
@@ -26,6 +29,12 @@ MINUTE, DAY = 60, 86_400
 WRONG_CREDENTIALS = 100
 """Wrong tokens and keys per address and minute, after which unknown ones are no longer looked up."""
 
+NEAR_PARTS = 5
+"""A quota is near when this part of it is left."""
+
+WARNED_SECONDS = 3600.0
+
+_warned: dict[str, float] = {}
 _FLAGS = re.compile(r"^#!lua[^\n]*\n")
 """What only the hosted store understands; any other Redis refuses the script for it. It spares a lock of microseconds."""
 
@@ -60,13 +69,13 @@ def _ledgers() -> _Ledgers:
     )
 
 
-def admit_key(key_id: str) -> None:
-    """Let one request of an API key in.
+def admit_key(key_id: str, owner_id: str = "") -> None:
+    """Let one request of an API key in; its owner is told before it is refused.
 
     Raises:
         TooManyRequests: it has used up its quota.
     """
-    _admit(_ledgers().key, key_id)
+    _admit(_ledgers().key, key_id, owner_id)
 
 
 def admit_user(user_id: str) -> None:
@@ -75,7 +84,7 @@ def admit_user(user_id: str) -> None:
     Raises:
         TooManyRequests: they have used up their quota.
     """
-    _admit(_ledgers().user, user_id)
+    _admit(_ledgers().user, user_id, user_id)
 
 
 def admit_anonymous() -> None:
@@ -116,7 +125,7 @@ def note_wrong_credential() -> None:
         _ledgers().credentials.take(address_of(note))
 
 
-def _admit(ledger: Ledger, identity: str) -> None:
+def _admit(ledger: Ledger, identity: str, owner_id: str) -> None:
     left = ledger.take(identity)
     policy = ledger.policy
     if left < 0:
@@ -125,6 +134,14 @@ def _admit(ledger: Ledger, identity: str) -> None:
     note.standing = Standing(policy.field, policy.name.encode(), left, ledger.ends_at)
     if ledger.is_due:
         note.behind.append(settle)
+    if left <= policy.quota // NEAR_PARTS and owner_id and _warned.get(identity, 0.0) <= time.monotonic():
+        remember(_warned, identity, time.monotonic() + WARNED_SECONDS)
+        note.behind.append(partial(_warn, owner_id, policy))
+
+
+async def _warn(owner_id: str, policy: Policy) -> None:
+    with suppress(ApiError):
+        await people.warn_of_limit(owner_id, policy.name, policy.quota)
 
 
 def _refusal(ledger: Ledger, policies: bytes, advice: str) -> TooManyRequests:

@@ -211,6 +211,30 @@ def test_a_key_has_a_quota_of_its_own(
     assert second[0].headers["ratelimit"].startswith('"key";r=39;')
 
 
+def test_the_owner_is_told_before_the_quota_is_used_up(
+    instances: list[httpx.Client], public_model: str, stack: RunningStack, api: httpx.Client
+):
+    """One event when a fifth is left, whichever instance notices: for whoever subscribed to it."""
+    person = stack.create_user()
+    key = api.post("/api/keys", json={"name": "k"}, headers=person.headers).json()["key"]
+    _stay_in_one_minute()
+
+    def events() -> list[dict[str, Any]]:
+        with stack.connect() as connection:
+            statement = "select data from public.events where type = 'quota.near' and owner_id = %s"
+            return [row[0] for row in connection.execute(statement, (person.id,)).fetchall()]
+
+    _ask(instances[0], public_model, 31, **{"x-api-key": key})
+    assert events() == []
+    _ask(instances[0], public_model, 5, **{"x-api-key": key})
+
+    ends_at = time.monotonic() + 10
+    while not (found := events()):
+        assert time.monotonic() < ends_at, "nobody was told"
+        time.sleep(0.05)
+    assert found == [{"quota": "key", "limit": 40, "share": 0.8}]
+
+
 def test_wrong_credentials_are_not_looked_up_for_ever(
     instances: list[httpx.Client], public_model: str, api: httpx.Client, analyst: User
 ):

@@ -64,12 +64,12 @@ RULES = {
     """,
     "no function is everybody's to call": f"select proname from pg_proc where {OURS} and exists ({_ANYBODY})",
     "functions have a fixed search path": f"""
-        select proname from pg_proc where {OURS} and not coalesce(proconfig::text like '%%search_path=%%', false)
+        select proname from pg_proc where {OURS} and prokind <> 'a' and not coalesce(proconfig::text like '%%search_path=%%', false)
     """,
     "new tables and functions are granted to nobody by default": """
         select held.grantee::regrole::text || ' ' || held.privilege_type
         from pg_default_acl, aclexplode(defaclacl) as held
-        where defaclnamespace in ('public'::regnamespace, 'private'::regnamespace)
+        where defaclrole = current_user::regrole and defaclnamespace in ('public'::regnamespace, 'private'::regnamespace)
           and held.grantee in (0, 'anon'::regrole, 'authenticated'::regrole, 'service_role'::regrole)
     """,
     "buckets are private": "select id from storage.buckets where public",

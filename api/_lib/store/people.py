@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, cast
 
-from api._lib.upstream import Rights, call
+from api._lib.upstream import SERVICE, Rights, call
 
 Row = dict[str, Any]
 Role = Literal["anonymous", "viewer", "analyst", "admin"]
@@ -62,3 +62,9 @@ async def list_entries(filters: dict[str, str], rights: Rights, *, before: str, 
     if before:
         params["id"] = f"lt.{before}"
     return list((await call("GET", "/rest/v1/audit_log", rights=rights, params=params)).json())
+
+
+async def warn_of_limit(owner_id: str, quota: str, allowance: int) -> None:
+    """Tell the owner of a key, or a person, that a quota is nearly used up; at most once an hour."""
+    sent = {"owner_id": owner_id, "quota": quota, "allowance": allowance}
+    await call("POST", "/rest/v1/rpc/warn_of_limit", rights=SERVICE, json=sent)
