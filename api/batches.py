@@ -1,19 +1,21 @@
 """Batches: a whole dataset through a model, in the background; what comes out is a CSV with the predictions beside."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api._lib import registry
 from api._lib.app import create_app
-from api._lib.auth import Trainer
-from api._lib.errors import Conflict, Unavailable
+from api._lib.auth import Caller, Trainer
+from api._lib.bodies import CSV_TYPES
+from api._lib.errors import Conflict, MediaTypeUnsupported, RequestInvalid, Unavailable
 from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
-from api._lib.store import files
+from api._lib.store import datasets, files
 from api._lib.store.batches import BATCHES
 from api._lib.times import Time
 from api._lib.uuids import Uuid
@@ -21,6 +23,11 @@ from api._lib.uuids import Uuid
 router = APIRouter(tags=["batches"], route_class=IdempotentRoute)
 
 RESULT_SECONDS = 3600
+_FILENAME = r"^[^/\\\x00-\x1f\x7f-\x9f]*[A-Za-z0-9][^/\\\x00-\x1f\x7f-\x9f]*$"
+_CSV_BODY = {
+    "required": True,
+    "content": {"text/csv": {"schema": {"type": "string"}, "example": "bill_length_mm,island\n39.1,Torgersen\n"}},
+}
 
 BatchId = Annotated[Uuid, Path(description="Id of the batch")]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -85,11 +92,40 @@ async def create_batch(order: BatchOrder, caller: Trainer) -> Batch:
     A worker takes the batch up; ask for its progress, then for its result. Columns that the model does not know are
     carried along; a row whose cells cannot be read gets an error instead of a prediction.
     """
-    found = await registry.resolve(order.model, caller)
-    if not found.version.id:
-        raise Unavailable("The database does not answer at the moment")
-    row = {**identity(), "dataset_id": order.dataset_id, "version_id": found.version.id}
-    return Batch(**await BATCHES.create(row, caller.rights))
+    return await _create(order.dataset_id, await registry.resolve(order.model, caller), caller)
+
+
+@router.post(
+    "/api/batches/csv",
+    status_code=201,
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    openapi_extra={"requestBody": _CSV_BODY, **SOMEBODY},
+)
+async def create_batch_of_csv(
+    request: Request,
+    caller: Trainer,
+    model: Annotated[str, Query(max_length=100, description="Slug of a model, as in an order", examples=["penguins"])],
+    filename: Annotated[
+        str, Query(max_length=120, pattern=_FILENAME, description="What to call the table", examples=["may.csv"])
+    ] = "rows.csv",
+) -> Batch:
+    """Ask for the CSV in the body to be scored, in one call: it becomes a dataset, and a batch of it.
+
+    For tables that fit into a request (4.5 MB). Larger ones go as a dataset first.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in CSV_TYPES:
+        raise MediaTypeUnsupported("Send the table as text/csv")
+    content = await request.body()
+    if not content.strip():
+        raise RequestInvalid("The body is empty: send a CSV with a header line")
+    found = await registry.resolve(model, caller)
+    row = {"name": filename, "filename": filename, "size_bytes": len(content)}
+    dataset = await datasets.create_dataset(row, caller.rights)
+    await files.upload(dataset["object_path"], content, caller.rights)
+    digest = hashlib.sha256(content).hexdigest()
+    await datasets.complete_dataset(dataset["id"], sha256=digest, size_bytes=len(content), rights=caller.rights)
+    return await _create(dataset["id"], found, caller)
 
 
 @router.get("/api/batches", responses=problems(401, 403, 422, 503), openapi_extra=SOMEBODY)
@@ -134,6 +170,13 @@ async def get_result(batch_id: BatchId, caller: Trainer) -> Result:
         sha256=row["result_sha256"],
         expires_at=datetime.now(UTC) + timedelta(seconds=RESULT_SECONDS),
     )
+
+
+async def _create(dataset_id: str, found: registry.Found, caller: Caller) -> Batch:
+    if not found.version.id:
+        raise Unavailable("The database does not answer at the moment")
+    row = {**identity(), "dataset_id": dataset_id, "version_id": found.version.id}
+    return Batch(**await BATCHES.create(row, caller.rights))
 
 
 app = create_app(router)

@@ -5,7 +5,7 @@ first use: it costs 0.3 s, which `./rowcast --help` must not pay.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 30.0
 NOT_RUNNING = "Rowcast is not running here; start it with ./rowcast up"
-UNAUTHORIZED = 401
+UNAUTHORIZED, FORBIDDEN = 401, 403
 
 _CALLER = ("ROWCAST_TOKEN", "ROWCAST_EMAIL", "ROWCAST_PASSWORD")
 
@@ -80,6 +80,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    @property
+    def is_somebody(self) -> bool:
+        """Whether calls name a caller."""
+        return bool(self.place.token or self.place.email)
+
     def call(self, method: str, path: str, *, first_row: int = 0, **request: Any) -> Any:
         """Ask the API and return the decoded JSON. Signs in on first use, and again when the token has run out meanwhile.
 
@@ -109,6 +114,19 @@ class Client:
     def upload(self, url: str, content: Any, *, method: str, headers: Mapping[str, str], timeout: float) -> None:
         """Send bytes to a signed Storage URL; no key of ours travels along."""
         _decoded(self._send(method, url, content=content, headers=headers, timeout=timeout))
+
+    def download(self, url: str, *, timeout: float) -> Iterator[bytes]:
+        """Yield the bytes behind a signed Storage URL as they come; no key of ours travels along."""
+        import httpx
+
+        try:
+            with self._http.stream("GET", url, timeout=timeout) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    _decoded(answer)
+                yield from answer.iter_raw()
+        except httpx.HTTPError as error:
+            raise ServerUnreachable(f"the connection to {_origin(url)} broke: {error}") from error
 
     def _sign_in(self) -> None:
         account = {"email": self.place.email, "password": self.place.password}

@@ -12,12 +12,15 @@ from urllib.parse import quote
 import typer
 
 from api._commands import answer as answers
-from api._commands.client import Client
-from api._commands.errors import CliError, moved, summarise
+from api._commands import batch as batches
+from api._commands.client import FORBIDDEN, UNAUTHORIZED, Client
+from api._commands.errors import CliError, RequestRefused, moved, summarise
 from api._commands.listing import AsJson
+from api._commands.upload import MAX_UPLOAD_BYTES
 
-BATCH_ROWS = 1000
-BATCH_BYTES = 4_000_000  # the API takes 4.5 MB
+PART_ROWS = 1000
+PART_BYTES = 4_000_000
+"""The API takes 4.5 MB at a time. A larger file is scored in the background, or sent in parts by who may not do that."""
 
 Row = dict[str, Any]
 
@@ -49,6 +52,8 @@ def predict(
         raise CliError("name a model, or a folder with --offline DIR")
     if out is not None and out.suffix not in {".csv", ".json"}:
         raise CliError(f"{out} is neither .csv nor .json: the ending chooses the format")
+    if model and table not in {"", "-"} and not as_json and _score_file(model, Path(table), out):
+        return
     rows = [_parse_row(row)] if row else _read_csv(table)
     answer = _predict_here(offline, rows) if offline else _predict_there(model, rows)
     if out is not None:
@@ -57,6 +62,27 @@ def predict(
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
         answers.show(answer)
+
+
+def _score_file(model: str, file: Path, out: Path | None) -> bool:
+    """Score a file above the size of a request in the background; False where that is not the way."""
+    size = file.stat().st_size if file.is_file() else 0
+    if not PART_BYTES < size <= MAX_UPLOAD_BYTES or (out is not None and out.suffix != ".csv"):
+        return False
+    out = out or Path(f"{file.stem}.predicted.csv")
+    with Client() as client:
+        if not client.is_somebody:
+            return False
+        try:
+            batch = batches.score(client, model, file, out)
+        except RequestRefused as refusal:
+            if refusal.status in {UNAUTHORIZED, FORBIDDEN}:  # not an analyst: predictions are for everybody
+                return False
+            raise
+    print(f"{batch['rows_done']:,} rows of {file} scored by {batch['model']} version {batch['version']}: {out}")
+    if batch["rows_failed"]:
+        print(f"{batch['rows_failed']:,} of them cannot be read; the column error says why", file=sys.stderr)
+    return True
 
 
 def _parse_row(text: str) -> Row:
@@ -99,14 +125,16 @@ def _named(header: Sequence[str], line: Sequence[str]) -> Row:
 
 
 def _predict_there(model: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Ask the server in batches; later ones name the first one's version, so that a promotion cannot split a file."""
+    """Ask the server in parts; later ones name the first one's version, so that a promotion cannot split a file."""
     merged: dict[str, Any] = {}
-    with Client() as client:
-        for first_row, body in _batches(rows):
+    with Client() as client, batches.bar() as progress:
+        task = progress.add_task("predicting", total=len(rows), visible=len(rows) > PART_ROWS)
+        for first_row, body in _parts(rows):
             path = f"/api/predict/{quote(model, safe='@')}"
             headers = {"content-type": "application/json"}
             answer = client.call("POST", path, content=body, headers=headers, first_row=first_row)
             warnings = [{**each, "pointer": moved(each["pointer"], first_row)} for each in answer["warnings"]]
+            progress.update(task, completed=first_row + len(answer["predictions"]))
             if merged:
                 merged["predictions"] += answer["predictions"]
                 merged["warnings"] += warnings
@@ -116,12 +144,12 @@ def _predict_there(model: str, rows: Sequence[Row]) -> dict[str, Any]:
     return merged
 
 
-def _batches(rows: Sequence[Row]) -> Iterator[tuple[int, bytes]]:
+def _parts(rows: Sequence[Row]) -> Iterator[tuple[int, bytes]]:
     """Cut rows into request bodies below what a function may receive; each comes with the number of rows before it."""
     first_row, size, parts = 0, 0, list[bytes]()
     for number, row in enumerate(rows):
         part = json.dumps(row, ensure_ascii=False).encode()
-        if parts and (len(parts) == BATCH_ROWS or size + len(part) > BATCH_BYTES):
+        if parts and (len(parts) == PART_ROWS or size + len(part) > PART_BYTES):
             yield first_row, b'{"rows":[%b]}' % b",".join(parts)
             first_row, size, parts = number, 0, []
         parts.append(part)

@@ -10,8 +10,8 @@ def test_batches_keep_every_row_in_order_within_both_limits():
     narrow = [{"x": number} for number in range(2500)]
     wide = [{"x": "w" * 1_500_000} for _ in range(5)]
 
-    by_number = list(predict._batches(narrow))
-    by_size = list(predict._batches(wide))
+    by_number = list(predict._parts(narrow))
+    by_size = list(predict._parts(wide))
 
     assert [first for first, _ in by_number] == [0, 1000, 2000]
     assert [row for _, body in by_number for row in json.loads(body)["rows"]] == narrow
@@ -21,4 +21,4 @@ def test_batches_keep_every_row_in_order_within_both_limits():
 
 
 def test_a_row_above_the_limit_is_left_for_the_server_to_refuse():
-    assert [first for first, _ in predict._batches([{"x": "w" * 5_000_000}, {"x": 1}])] == [0, 1]
+    assert [first for first, _ in predict._parts([{"x": "w" * 5_000_000}, {"x": 1}])] == [0, 1]
