@@ -16,6 +16,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "MISSING_WORDS",
     "NUMERIC_COERCIONS",
+    "BrowserParity",
     "Candidate",
     "Card",
     "CategoryCount",
@@ -158,6 +159,15 @@ class ParityKind(_Frozen):
     max_error: float = Field(description="Largest absolute difference; for regression relative to the target's spread")
 
 
+class BrowserParity(_Frozen):
+    """How far the browser's runtime was from the served file's answers."""
+
+    engine: str = Field(examples=["onnxruntime-web 1.30.0 (wasm)"])
+    rows: int
+    label_flips: int
+    max_error: float
+
+
 class ParityCertificate(_Frozen):
     """Proof that the ONNX file answers as the trained pipeline did. No version exists without one that passed."""
 
@@ -169,6 +179,16 @@ class ParityCertificate(_Frozen):
     kinds: list[ParityKind]
     worst_row: dict[str, float | int | bool | str | None]
     engines: list[str] = Field(examples=[["scikit-learn 1.8.0", "onnxruntime 1.32.0"]])
+    basis: Literal["scikit-learn", "runtime to runtime"] = Field(
+        default="scikit-learn",
+        description="What the served file was compared with: the pipeline it was made from or, of a file that was made "
+        "elsewhere, another runtime",
+    )
+    digest: str = Field(default="", description="SHA-256 of the file that was compared")
+    versions: dict[str, str] = Field(default={}, description="Libraries that took part, by name")
+    browser: BrowserParity | None = Field(
+        default=None, description="The same rows in the browser's runtime; null where it was not there to be asked"
+    )
 
 
 class DatasetNote(_Frozen):

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from models.training.dataset_profile import profile_file
 from models.training.options import TrainOptions
 from models.training.table import Table, parse_table, read_table
+from models.training.trained import Trained
 from models.training.understanding import understand
 from models.training.write import CARD_FILE, MODEL_FILE, write
 
 if TYPE_CHECKING:
-    from models.training.trainer import Trained, assist, train
+    from models.training.trainer import assist, train
 
 __all__ = [
     "CARD_FILE",
@@ -31,7 +32,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"assist", "train", "Trained"}:
+    if name in {"assist", "train"}:
         from models.training import trainer
 
         return getattr(trainer, name)

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
-from models.contract import Candidate, Card, ParityCertificate
+from models.contract import Candidate, ParityCertificate
 from models.errors import DatasetRejected, ExportRefused
 from models.runtime import OnnxModel
 from models.training.blend import Blend
@@ -33,6 +33,7 @@ from models.training.progress import Event, Progress
 from models.training.recipes import build, plan_for
 from models.training.search import Found, Search
 from models.training.table import Table
+from models.training.trained import Trained
 from models.training.understanding import understand
 
 _SEARCH_SHARE = 0.6  # of the time budget; the rest is for the refit, the certificate and the evaluation
@@ -41,14 +42,6 @@ _CALIBRATION_FOLDS = 5
 _PATIENCE_SECONDS = 30.0  # however small the budget: a second fit of a small table is never given up for it
 _REFITTED_ROWS = 5_000
 """Up to here a fifth more rows to learn from matters: the served file learns from all once its twin has been judged."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A certified version that exists in memory only: give it to `write` or to a registry."""
-
-    card: Card
-    model: bytes
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from models.training.trainer import Trained
+from models.training.trained import Trained
 
 MODEL_FILE = "model.onnx"
 CARD_FILE = "card.json"
 
 
-def write(trained: "Trained", folder: Path) -> None:
+def write(trained: Trained, folder: Path) -> None:
     """Write `model.onnx` and `card.json`, replacing earlier ones only when both new ones are safely on disk."""
     folder.mkdir(parents=True, exist_ok=True)
     contents = {MODEL_FILE: trained.model, CARD_FILE: trained.card.model_dump_json(indent=2).encode() + b"\n"}

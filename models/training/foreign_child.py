@@ -1,0 +1,95 @@
+"""The process that opens a stranger's ONNX file: `python -m models.training.foreign_child MEMORY_MB SECONDS`, order on stdin."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+
+from models.contract import ParityCertificate, ParityKind
+from models.errors import ArtifactRejected, ModelError
+from models.runtime import OnnxModel, label_indexes
+from models.training.foreign import limit_this_process
+from models.training.foreign_graph import first_line, packed, read_graph
+from models.training.foreign_schema import Schema, card_of, read_schema
+from models.training.trained import Trained
+from models.training.write import write
+
+TOLERANCE = 1e-4
+
+
+def main() -> int:
+    """Carry out one order; the answer is one JSON object."""
+    memory_mb, seconds = map(int, sys.argv[1:3])
+    order = json.loads(sys.stdin.buffer.read())
+    limit_this_process(memory_mb, seconds)
+    try:
+        checked = examine(Path(order["model"]).read_bytes(), read_schema(order["schema"]))
+        write(checked, Path(order["folder"]))
+        said: dict[str, Any] = {"digest": checked.card.digest}
+    except ModelError as refused:
+        said = {"refused": " ".join(str(refused).split())[:500]}
+    except MemoryError:
+        said = {"refused": "the file needs more memory than it may have"}
+    sys.stdout.write(json.dumps(said))
+    return 0
+
+
+def examine(content: bytes, schema: Schema) -> Trained:
+    """Look at a graph, try it, and describe it. Raises ArtifactRejected or InvalidRows."""
+    graph = packed(read_graph(content), schema)
+    content = graph.SerializeToString()
+    card = card_of(content, schema)
+    model = OnnxModel.open(content, card)
+    encoded = model.encode(schema.examples)
+    parity = _certificate(graph, model, schema, encoded)
+    return Trained(card.model_copy(update={"parity": parity}), content)
+
+
+def _certificate(graph: onnx.ModelProto, model: OnnxModel, schema: Schema, encoded: Any) -> ParityCertificate:
+    """Compare onnxruntime with the reference implementation of the standard, on the examples and on rows of missing cells."""
+    served = model.run(encoded).astype(np.float64)
+    model.decode(served)  # refuses what is not finite
+    feeds = {put.name: encoded.numeric if put.name == "numeric" else encoded.text for put in graph.graph.input}
+    try:
+        evaluator: Any = ReferenceEvaluator(graph)
+        (answered,) = evaluator.run([graph.graph.output[0].name], feeds)
+    except Exception as error:  # noqa: BLE001  the evaluator's errors share no root
+        raise ArtifactRejected(f"the reference runtime cannot run the file: {first_line(error)}") from None
+    reference = np.asarray(answered, dtype=np.float64).reshape(served.shape)
+    scale = 1.0 if schema.classes else float(np.abs(reference).max()) + 1.0
+    errors = np.abs(served - reference).max(axis=1) / scale
+    flips = int((label_indexes(served) != label_indexes(reference)).sum()) if schema.classes else 0
+    worst = int(errors.argmax())
+    if flips or not errors.max() <= TOLERANCE:
+        raise ArtifactRejected(
+            f"two runtimes answer differently by {errors.max():.2g} (allowed: {TOLERANCE:g}); "
+            f"worst on {json.dumps(schema.examples[worst])[:200]}"
+        )
+    _check_probabilities(served, schema)
+    kind = ParityKind(kind="held_out", rows=len(served), label_flips=flips, max_error=float(errors.max()))
+    return ParityCertificate(
+        passed=True,
+        tolerance=TOLERANCE,
+        rows=len(served),
+        label_flips=flips,
+        max_error=float(errors.max()),
+        kinds=[kind],
+        worst_row=schema.examples[worst],
+        engines=[f"onnx reference {onnx.__version__}", f"onnxruntime {onnxruntime.__version__}"],
+        basis="runtime to runtime",
+    )
+
+
+def _check_probabilities(served: NDArray[np.float64], schema: Schema) -> None:
+    if schema.classes and (served.min() < -TOLERANCE or np.abs(served.sum(axis=1) - 1).max() > 1e-3):  # noqa: PLR2004
+        raise ArtifactRejected("the file's answers are no probabilities: each row must be from 0 to 1 and sum to 1")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
