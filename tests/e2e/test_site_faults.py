@@ -1,6 +1,7 @@
 """What visitors see when something is missing, slow or away."""
 
 import json
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -74,3 +75,18 @@ def test_unknown_addresses_lead_back(visitor: Page) -> None:
     expect(visitor.get_by_role("heading", level=1)).to_have_text("No such model.")
     visitor.get_by_role("link", name="See the published models").click()
     expect(visitor.get_by_role("article").filter(has_text="Birds by their bills")).to_be_visible()
+
+
+def test_what_a_page_shows_first_is_asked_once(visitor: Page, published: Published) -> None:
+    """The question goes out before the site's own code is here, and that code takes the answer instead of asking again."""
+    asked: list[str] = []
+    visitor.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    visitor.goto(f"/models/{published.penguins}")
+    expect(visitor.get_by_role("region", name="Prediction")).to_contain_text("answered in")
+
+    address = f"/api/models/{published.penguins}"
+    assert [path for path in asked if path.startswith("/api/models")] == [address, f"{address}/card"]
+    visitor.get_by_role("link", name="Rowcast").click()
+    visitor.get_by_role("link", name="Birds by their bills").click()
+    expect(visitor.get_by_role("region", name="Prediction")).to_contain_text("answered in")
+    assert asked.count(address) == 2

@@ -1,4 +1,4 @@
-/** Light, dark, or what the system says. `public/theme.js` applies the choice before the first paint. */
+/** Light, dark, or what the system says. `public/first.js` applies the choice before the first paint. */
 
 export type Theme = "system" | "light" | "dark";
 
