@@ -138,6 +138,30 @@ def forget_models() -> None:
         kept.clear()
 
 
+@st.cache_data(ttl=5, max_entries=20, scope="session", show_spinner=False)
+def read_metrics(slug: str, span: str, token: str) -> Json:
+    """Read traffic, latency, refusals and quality of a model over a span such as `7d`."""
+    return call("GET", f"/api/metrics/{slug}", token=token, params={"span": span})
+
+
+@st.cache_data(ttl=30, max_entries=20, scope="session", show_spinner=False)
+def read_drift(slug: str, token: str) -> Json:
+    """Read how far the champion's features have moved from training."""
+    return call("GET", f"/api/metrics/{slug}/drift", token=token)
+
+
+@st.cache_data(ttl=30, max_entries=20, scope="session", show_spinner=False)
+def read_values(slug: str, version: int, token: str) -> Json:
+    """Read what came in and went out of a version in 30 days, beside training."""
+    return call("GET", f"/api/metrics/{slug}/values", token=token, params={"version": version})
+
+
+@st.cache_data(ttl=10, max_entries=4, scope="session", show_spinner=False)
+def read_usage(token: str) -> Json:
+    """Read what the deployment has used up; for admins."""
+    return call("GET", "/api/usage", token=token)
+
+
 def create_dataset(content: bytes, filename: str, name: str, token: str) -> Json:
     """Upload a file straight to storage, past the API's size limit, and return the finished dataset."""
     digest = hashlib.sha256(content).hexdigest()

@@ -28,6 +28,12 @@ pages = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/space_dashboard:", default=True),
     st.Page("app_pages/model.py", title="Model", icon=":material/deployed_code:", url_path="model"),
     st.Page("app_pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
+    st.Page("app_pages/monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor"),
+    *(
+        [st.Page("app_pages/usage.py", title="Usage", icon=":material/speed:", url_path="usage")]
+        if account and account.role == "admin"
+        else []
+    ),
     st.Page(
         "app_pages/account.py",
         title=account.email if account else "Sign in",

@@ -7,30 +7,8 @@ import model_sections as sections
 import promotion
 import session
 from api_client import Json
+from model_choice import choose_model
 from quality import TASKS, ago, plain
-
-
-def choose(models: list[Json]) -> Json | None:
-    """Let a person choose a model; the address names the chosen one, so it can be shared and reloaded."""
-    by_slug = {model["slug"]: model for model in models}
-    wanted = st.query_params.get("model")
-    if wanted and wanted not in by_slug:
-        st.warning(f"There is no model “{plain(wanted)}”, or it is not yours to see.", icon=":material/visibility_off:")
-    slugs = sorted(by_slug, key=lambda slug: (by_slug[slug]["title"] or slug).casefold())
-    slug = st.selectbox(
-        "Model",
-        slugs,
-        index=slugs.index(wanted) if wanted in by_slug else None,
-        format_func=lambda each: by_slug[each]["title"] or each,
-        placeholder="Choose a model",
-        label_visibility="collapsed",
-        width=420,
-    )
-    if slug is None:
-        return None
-    if slug != wanted:
-        st.query_params["model"] = slug
-    return by_slug[slug]
 
 
 def show_head(model: Json) -> None:
@@ -75,7 +53,7 @@ known = api_client.list_models(signed_in_as)
 if not known:
     st.title("Model")
     st.info("There are no models yet.", icon=":material/inbox:")
-elif chosen := choose(known):
+elif chosen := choose_model(known):
     show(chosen, signed_in_as)
 else:
     st.caption("Choose one of the models to see how good it is, what it looks at, and its versions.")

@@ -1,0 +1,62 @@
+"""What the deployment has used up of what its plans give, for admins."""
+
+import streamlit as st
+
+import api_client
+import session
+from api_client import CallFailed, Json
+from quality import ago, plain, share
+
+NAMES = {
+    "database": "Database",
+    "storage": "Storage",
+    "requests": "Function requests this month",
+    "kv_commands": "Key-value commands this month",
+}
+NEAR = 0.8
+
+
+def amount(value: float, unit: str) -> str:
+    """Write an amount with its unit."""
+    return f"{value / 1024**2:,.1f} MB" if unit == "bytes" else f"{value:,.0f}"
+
+
+def show_quota(quota: Json) -> None:
+    """Show how much of one quota is used, where that leads, and what then happens."""
+    st.markdown(f"**{NAMES[quota['name']]}**")
+    used, limit = amount(quota["used"], quota["unit"]), amount(quota["limit"], quota["unit"])
+    st.progress(min(quota["share"], 1.0), text=f"{used} of {limit} · {share(quota['share'])}")
+    forecast = quota["month_end_share"]
+    if forecast is not None:
+        st.caption(f"At the end of the month, if it goes on like this: {share(forecast)}")
+    if max(quota["share"], forecast or 0) >= NEAR:
+        st.warning(f"{plain(quota['degrades'])}.", icon=":material/warning:")
+    else:
+        st.caption(f"When it is used up: {plain(quota['degrades'])}.")
+
+
+account = session.current()
+st.title("Usage")
+if account is None or account.role != "admin":
+    st.info("What the deployment has used is shown to admins.", icon=":material/lock:")
+else:
+    try:
+        usage = api_client.read_usage(account.access_token)
+    except CallFailed as failure:
+        if failure.status != 403:  # noqa: PLR2004
+            raise
+        st.warning("Your role has changed: this page is for admins.", icon=":material/lock:")
+        st.stop()
+    st.caption("Beside the free plans of Supabase, Vercel and Upstash, as their pages stated them in November 2026.")
+    with st.grid(2, min_column_width=300, border=True) as grid:
+        for each in usage["quotas"]:
+            with grid.cell():
+                show_quota(each)
+    st.subheader("Prediction log")
+    waiting = usage["waiting_to_be_counted"]
+    st.write(
+        f"{amount(usage['log_bytes'], 'bytes')}, the oldest from {ago(usage['oldest_prediction_at'])}. Predictions are kept for "
+        f"{usage['prediction_days']} days; their counts stay."
+    )
+    if waiting:
+        st.caption(f"{waiting:,} predictions are not in the figures yet: a worker counts them every minute.")
