@@ -81,7 +81,7 @@ def card_of(content: bytes, schema: Schema) -> Card:
         side = "text" if said.kind == "category" else "numeric"
         features.append(_feature(said, positions[side], schema))
         positions[side] += 1
-    shares = [1 / len(schema.classes)] * len(schema.classes)
+    shares = [1 / len(schema.classes) for _ in schema.classes]
     unknown = Evaluation(
         rows=0,
         metrics=[],
