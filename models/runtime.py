@@ -66,7 +66,7 @@ class OnnxModel:
             )
         content = _checked(model, card)
         try:
-            session = onnxruntime.InferenceSession(content, _options(), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(content, session_options(), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own errors share no root
             raise ArtifactRejected(f"onnxruntime cannot open the file: {_first_line(error)}") from error
         opened = cls(card, session)
@@ -173,7 +173,7 @@ def _checked(model: Path | bytes, card: Card) -> bytes:
     return content
 
 
-def _options() -> onnxruntime.SessionOptions:
+def session_options() -> onnxruntime.SessionOptions:
     """One thread and no arena: a request is microseconds long, and memory stays near the size of the file."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -5,11 +5,14 @@ from pathlib import Path
 import orjson
 import pytest
 
+from api._commands.bench.cold import _import_by_package
+from api._commands.bench.figures import Figure, quiet
+from api._commands.bench.inprocess import seconds_in_process, session_bytes
 from api._commands.bench.limits import FOLDER_VARIABLE
 from api._commands.bench.load import Connections, Times, prepare
-from api._commands.bench.measures import Figure, _ask
 from api._commands.bench.registry import Feed, Sample, vary
-from api._commands.bench.servers import Server
+from api._commands.bench.rounds import ROUNDS, Target, take_turns
+from api._commands.bench.servers import BARE, ECHO, Server
 from api._commands.errors import CliError
 from models.runtime import OnnxModel
 from tests.api.tiny import build
@@ -28,22 +31,44 @@ def test_limits_answer_and_are_measured(sample: Sample, tmp_path: Path):
     (tmp_path / "card.json").write_text(sample.card.model_dump_json())
     feed = Feed(sample)
 
-    def bodies() -> list[bytes]:
-        return [orjson.dumps(row) for row in feed.take(200)]
+    def bodies(count: int) -> list[bytes]:
+        return [orjson.dumps(row) for row in feed.take(count)]
 
-    for application, path in (("echo", "/"), ("bare", "/predict")):
-        environ = {FOLDER_VARIABLE: str(tmp_path)}
-        with Server(f"api._commands.bench.limits:{application}", environ, tmp_path / "log") as server:
-            assert server.first_answer(path, bodies()[0]) > 0
-            load = _ask(server, path, bodies, connections=4)
-            assert 0 < load.p50 <= load.p99
-            assert load.cpu > 0
-            assert server.memory_bytes > 10_000_000
+    environ = {FOLDER_VARIABLE: str(tmp_path)}
+    with Server(ECHO, {}, tmp_path / "log") as echo, Server(BARE, environ, tmp_path / "log") as bare:
+        targets = {"echo": Target(echo, "/"), "bare": Target(bare, "/predict", "x-more: header\r\n")}
+        for target in targets.values():
+            assert target.server.first_answer(target.path, bodies(1)[0]) > 0
+            assert target.server.memory_bytes > 10_000_000
+
+        loads = take_turns(targets, bodies, count=120, connections=4)
+
+    for load in loads.values():
+        assert len(load.cpus) == ROUNDS
+        assert 0 < load.p50 <= load.p99
+        assert load.cpu > 0
+        assert load.rate > 0
+
+
+def test_limits_without_a_server_are_measured(sample: Sample):
+    """Running rows in this process takes time, a session takes memory."""
+    body = orjson.dumps({"rows": Feed(sample).take(20)})
+
+    assert 0 < seconds_in_process(sample, [body] * 5) < 1
+    assert session_bytes(sample) > 1000
+
+
+def test_imports_are_told_by_package():
+    """The time of an import is told apart by who takes it."""
+    spent = dict(_import_by_package("httpx"))
+
+    assert spent["httpx"] > 0
+    assert "standard library" in spent
 
 
 def test_refused_request_ends_the_benchmark(tmp_path: Path):
     """An error is not counted as a fast answer."""
-    with Server("api._commands.bench.limits:bare", {}, tmp_path / "log") as server:
+    with Server(BARE, {}, tmp_path / "log") as server:
         with pytest.raises(CliError):
             server.first_answer("/nothing", b"{}")
         connections = Connections(server.port, 1)
@@ -71,11 +96,15 @@ def test_no_row_is_asked_twice(sample: Sample):
     assert len(set(rows)) == 1000
 
 
-def test_figures_are_ratios():
-    """A figure with a limit says how many times it is."""
-    figure = Figure("p50", "ms", 3.0, 1.5, "≤ 2")
+def test_figures_are_judged_by_their_ratio():
+    """A figure with a limit says how many times it is, and meets its goal by that; one without by its value."""
+    figure = Figure("p50", "ms", 3.0, 1.5, at_most=2)
 
-    assert figure.ratio == 2
+    assert (figure.ratio, figure.is_met, figure.goal) == (2, True, "≤ 2")
     assert figure.as_json()["ratio"] == 2
-    assert Figure("memory", "MB", 100, None, "").ratio is None
+    assert figure.as_json()["is_met"] is True
+    assert Figure("requests", "1/s", 10, 30, at_least=0.45).is_met is False
+    assert Figure("memory", "MB", 100, at_most=130).is_met is True
+    assert Figure("memory", "MB", 100).is_met is None
+    assert quiet([9.0, 1.0, 8.0, 2.0, 7.0]) == 2.0
     assert Times([3.0, 1.0, 2.0]).at(0.5) == 2.0

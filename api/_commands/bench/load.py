@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from api._commands.errors import CliError
 
-_HEAD = "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+_HEAD = (
+    "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n"
+)
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Times:
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def prepare(path: str, body: bytes) -> bytes:
-    """Write one request."""
-    return _HEAD.format(path=path, length=len(body)).encode() + body
+def prepare(path: str, body: bytes, headers: str = "") -> bytes:
+    """Write one request; each of the further headers ends its line."""
+    return _HEAD.format(path=path, headers=headers, length=len(body)).encode() + body
 
 
 class Connections:

@@ -1,14 +1,18 @@
 """Models for the benchmark in a stack of its own: nothing of it reaches the registry that people use."""
 
+import hashlib
+import os
+import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
+import psutil
 import psycopg
 
 from api._stack.settings import Ports, Settings
@@ -36,10 +40,34 @@ def running_stack() -> Iterator[Stack]:
             Settings(home=Path(folder), ports=Ports.free(), is_durable=False), applications=(), on_event=lambda _: None
         )
         stack.start()
+        _step_aside(os.getpid())
         try:
             yield stack
         finally:
             stack.stop()
+
+
+def _step_aside(parent: int) -> None:
+    """Let the database and its doors, which elsewhere have a machine of their own, give way to what is measured."""
+    for process in psutil.Process(parent).children(recursive=True):
+        with suppress(psutil.Error, PermissionError):
+            process.nice(15)
+
+
+def make_key(environ: dict[str, str]) -> str:
+    """Make an API key of somebody's for predicting, and return it."""
+    name, secret = secrets.token_hex(4), secrets.token_hex(16)
+    key = f"rc_{name}_{secret}"
+    headers = {"apikey": environ["SUPABASE_PUBLISHABLE_KEY"]}
+    with httpx.Client(base_url=environ["SUPABASE_URL"], headers=headers, trust_env=False, timeout=30) as auth:
+        order = {"email": "bench@example.com", "password": secrets.token_urlsafe(16)}
+        person = auth.post("/auth/v1/signup", json=order).raise_for_status().json()["user"]["id"]
+    with psycopg.connect(environ["DATABASE_URL"]) as connection:
+        connection.execute(
+            "insert into public.api_keys (owner_id, name, prefix, hash, scopes) values (%s, 'bench', %s, %s, '{predict}')",
+            (person, name, hashlib.sha256(key.encode()).hexdigest()),
+        )
+    return key
 
 
 def train_sample(slug: str, seconds: float) -> Sample:
@@ -114,6 +142,4 @@ def _insert(connection: psycopg.Connection[Any], slug: str, sample: Sample) -> N
 
 
 def _digest(content: bytes) -> str:
-    import hashlib
-
     return hashlib.sha256(content).hexdigest()

@@ -16,6 +16,10 @@ from api._stack.settings import REPOSITORY, Ports
 
 START_SECONDS = 30.0
 
+FUNCTION = "api.predict:app"
+ECHO = "api._commands.bench.limits:echo"
+BARE = "api._commands.bench.limits:bare"
+
 
 class Server:
     """A uvicorn with one application; use it in a `with`."""
