@@ -6,7 +6,8 @@ Cells are read later, by the model's card. Here only the shape is judged, and ev
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -42,6 +43,8 @@ class Sent(NamedTuple):
 
 
 _ALL = Sent(is_single=True)
+
+_SHOWN_NAMES, _SHOWN_CHARACTERS = 10, 80
 
 Rows = Sequence[Mapping[str, Any]]
 Columns = Mapping[str, Sequence[Any]]
@@ -90,7 +93,7 @@ def read_query(query: bytes) -> Batch:
     if not row:
         raise RequestInvalid("Name the features in the query, as in ?bill_length_mm=39.1&species=Adelie")
     if len(row) < len(pairs):
-        twice = sorted({name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1})
+        twice = _repeated(name for name, _ in pairs)
         raise RequestInvalid("A feature is given twice", errors=[(f"#/{name}", "given twice") for name in twice])
     return Batch(rows=[row], is_single=True)
 
@@ -179,7 +182,7 @@ def _read_csv(body: bytes) -> Rows:
     header, *rows = lines
     check_count(len(rows))
     if len(set(header)) < len(header):
-        twice = sorted({name for name in header if header.count(name) > 1})
+        twice = [name[:_SHOWN_CHARACTERS] for name in _repeated(header)[:_SHOWN_NAMES]]
         raise RequestInvalid(f"The CSV names columns twice: {', '.join(twice)}")
     errors = [
         (f"#/rows/{index}", f"{len(row)} cells, the header has {len(header)}")
@@ -189,3 +192,8 @@ def _read_csv(body: bytes) -> Rows:
     if errors:
         raise RequestInvalid(f"{len(errors)} lines do not have the header's cells", errors=errors)
     return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    """Name what stands there more than once, in one pass: a header may have a million names."""
+    return sorted(name for name, times in Counter(names).items() if times > 1)
