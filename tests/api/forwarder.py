@@ -20,6 +20,7 @@ class Forwarder:
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._delay = 0.0
+        self._refused = b""
         self._connections: set[socket.socket] = set()
         threading.Thread(target=self._listen, args=(self._listener,), daemon=True).start()
 
@@ -38,8 +39,13 @@ class Forwarder:
     def open(self) -> None:
         """Be there again, at the same address."""
         self._delay = 0.0
+        self._refused = b""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._listen, args=(self._listener,), daemon=True).start()
+
+    def refuse(self, path: str) -> None:
+        """Cut every connection on which this path is asked for; the others go on. "" lets all through again."""
+        self._refused = path.encode()
 
     def slow_down(self, seconds: float) -> None:
         """Hold everything back for so long."""
@@ -57,6 +63,8 @@ class Forwarder:
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if self._refused and self._refused in data.partition(b"\r\n")[0]:
+                    break
                 time.sleep(self._delay)
                 sink.sendall(data)
         for connection in (source, sink):

@@ -166,6 +166,26 @@ def test_model_on_disk_needs_no_storage(own_site: OwnSite, publisher: Publisher,
     assert own_site.client.post(f"/api/predict/{unique}", json=ROW).status_code == 200
 
 
+def test_storage_alone_may_be_down(own_site: OwnSite, publisher: Publisher, public_model: str, unique: str):
+    """What is loaded goes on as if nothing were; a version that was never fetched is 503, and opens when it can."""
+    publisher.publish(unique, build(unique, seed=52))
+    assert own_site.client.post(f"/api/predict/{public_model}", json=ROW).status_code == 200
+    own_site.supabase.refuse("/storage/")
+
+    loaded = own_site.client.post(f"/api/predict/{public_model}", json={**ROW, "length": 8.125})
+    unfetched = own_site.client.post(f"/api/predict/{unique}", json=ROW)
+    ready = own_site.client.get("/api/ready")
+
+    assert (loaded.status_code, _degraded(loaded)) == (200, "")
+    assert (unfetched.status_code, unfetched.json()["code"]) == (503, "unavailable")
+    assert unfetched.headers["retry-after"]
+    assert ready.status_code == 503
+    assert {name for name, check in ready.json()["checks"].items() if check["status"] == "fail"} == {"storage"}
+    own_site.supabase.refuse("")
+    assert own_site.wait_until(f"/api/predict/{unique}?length=1", 200).status_code == 200
+    assert own_site.wait_until("/api/ready", 200).status_code == 200
+
+
 def test_loaded_model_answers_while_everything_is_down(own_site: OwnSite, public_model: str):
     """Database, Storage and key-value store gone together: what is loaded answers, new rows included."""
     assert own_site.client.post(f"/api/predict/{public_model}", json=ROW).status_code == 200
