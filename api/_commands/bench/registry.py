@@ -51,7 +51,7 @@ def _step_aside(parent: int) -> None:
     """Let the database and its doors, which elsewhere have a machine of their own, give way to what is measured."""
     for process in psutil.Process(parent).children(recursive=True):
         with suppress(psutil.Error, PermissionError):
-            process.nice(15)
+            process.nice(5)
 
 
 def make_key(environ: dict[str, str]) -> str:

@@ -1,0 +1,106 @@
+"""The short way of the hot routes: found by path, answered alike, and never in the way of others."""
+
+import asyncio
+import gc
+
+import httpx
+import orjson
+import pytest
+
+from api._lib import collector, serving
+from api._lib.hot import HotTable
+from api.inference import router as inference_router
+from api.predict import router as predict_router
+from tests.api.conftest import OwnSite, Publisher
+from tests.api.tiny import build
+
+ROW = {"length": 1.5, "width": 2, "island": "Dream"}
+TABLE = HotTable([*predict_router.routes, *inference_router.routes])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route", "parameter"),
+    [
+        ("POST", "/api/predict/penguins", "/api/predict/{model}", "penguins"),
+        ("HEAD", "/api/predict/penguins@2", "/api/predict/{model}", "penguins@2"),
+        ("POST", "/api/predict/penguins/what-if", "/api/predict/{model}/what-if", "penguins"),
+        ("POST", "/v2/models/penguins/infer", "/v2/models/{model}/infer", "penguins"),
+        ("GET", "/v2/models/penguins", "/v2/models/{model}", "penguins"),
+        ("POST", "/invocations/penguins", "/invocations/{model}", "penguins"),
+        ("DELETE", "/api/predict/penguins", None, None),
+        ("POST", "/api/predict/", None, None),
+        ("POST", "/v2/models//infer", None, None),
+        ("POST", "/v2/models/penguins/versions/1/infer", None, None),
+        ("POST", "/", None, None),
+        ("POST", "", None, None),
+    ],
+)
+def test_route_is_found_by_its_path(method, path, route, parameter):
+    """What the table does not know is left to the router."""
+    found = TABLE.find({"method": method, "path": path})
+
+    assert (found and found.route.path, found and found.parameter) == (route, parameter)
+
+
+def test_short_way_says_what_the_long_way_says(api: httpx.Client, public_model: str):
+    """A HEAD goes the long way; its headers are those of the GET that went the short one."""
+    path, own = (
+        f"/api/predict/{public_model}",
+        {"date", "server-timing", "x-request-id", "ratelimit", "x-rowcast-cache"},
+    )
+    get, head = (api.request(method, path, params={"length": "1.5"}) for method in ("GET", "HEAD"))
+
+    assert head.content == b""
+    assert set(get.headers) == set(head.headers)
+    alike = [{name: each.headers[name] for name in each.headers if name not in own} for each in (get, head)]
+    assert alike[0] | {"content-length": ""} == alike[1] | {"content-length": ""}
+
+
+def test_big_batch_does_not_hold_others_up(own_site: OwnSite, public_model: str):
+    """While the largest bodies are worked on, single rows are answered in between, not behind them."""
+    big = orjson.dumps({"rows": [{**ROW, "length": index / 7} for index in range(60_000)]})
+    assert len(big) > 20 * serving.INLINE_BYTES
+    path = f"/api/predict/{public_model}"
+
+    async def story() -> int:
+        async with httpx.AsyncClient(base_url=own_site.client.base_url, timeout=60, trust_env=False) as client:
+            await client.post(path, json=ROW)
+            work = asyncio.create_task(client.post(path, content=big))
+            answered = 0
+            while not work.done():
+                single = await client.post(path, json={**ROW, "length": 3 + answered / 1e6})
+                assert single.status_code == 200
+                answered += not work.done()
+            assert (await work).status_code in {200, 413}
+            return answered
+
+    assert asyncio.run(story()) >= 5
+
+
+def test_what_is_loaded_is_set_aside_now_and_then(monkeypatch: pytest.MonkeyPatch):
+    """At the first load, the second, the fourth, the eighth: never at each of many."""
+    frozen = []
+    monkeypatch.setattr(collector._Loaded, "count", 0)
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(collector._Loaded.count))
+    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(collector.sys, "setswitchinterval", lambda _: None)
+
+    for _ in range(20):
+        collector.note_loaded()
+
+    assert frozen == [1, 2, 4, 8, 16]
+
+
+def test_many_callers_of_a_new_model_all_get_an_answer(own_site: OwnSite, publisher: Publisher, unique: str):
+    """Forty first requests at once: one opening, forty answers, none of them an error."""
+    publisher.publish(unique, build(unique))
+
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=own_site.client.base_url, timeout=60, trust_env=False) as client:
+            rows = [{**ROW, "length": number / 10} for number in range(40)]
+            return await asyncio.gather(*(client.post(f"/api/predict/{unique}", json=row) for row in rows))
+
+    answers = asyncio.run(ask())
+
+    assert [answer.status_code for answer in answers] == [200] * 40
+    assert len({answer.json()["id"] for answer in answers}) == 40
