@@ -3,8 +3,10 @@
 The file answers through `models.runtime`, the very code that serves, fed with rows as a caller would send them.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,14 @@ from models.errors import ExportRefused
 from models.runtime import TIE, OnnxModel, label_indexes
 from models.training.awkward import Batch, batches
 from models.training.blend import Blend
+from models.training.browser import compare
 from models.training.data import TrainingData, as_inputs, typed
 
 TOLERANCE = 1e-5
 """Largest difference of a probability; of an amount, relative to the target's spread or, further out, to its distance."""
+
+
+_LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ def certify(blend: Blend, model: OnnxModel, content: bytes, data: TrainingData, 
     Raises:
         ExportRefused: naming the construct and the worst row, when they differ.
     """
-    compared = [_compare(blend, model, batch, data) for batch in batches(data, content, seed)]
+    tried = batches(data, content, seed)
+    compared = [_compare(blend, model, batch, data) for batch in tried]
     worst = max(compared, key=lambda one: (one.kind.label_flips > 0, one.worst_error))
     flips = sum(one.kind.label_flips for one in compared)
     if flips or not worst.worst_error <= TOLERANCE:
@@ -53,6 +60,9 @@ def certify(blend: Blend, model: OnnxModel, content: bytes, data: TrainingData, 
         kinds=[one.kind for one in compared],
         worst_row=worst.worst_row,
         engines=[f"scikit-learn {sklearn.__version__}", f"onnxruntime {onnxruntime.__version__}"],
+        digest=hashlib.sha256(content).hexdigest(),
+        versions={name: version(name) for name in _LIBRARIES},
+        browser=compare(model, content, tried, TOLERANCE),
     )
 
 

@@ -10,3 +10,10 @@ from threadpoolctl import threadpool_limits
 def single_thread() -> Iterator[None]:
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def without_browser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each training the second that Node takes; what is about the browser asks for it by a marker in its name."""
+    if "browser" not in request.node.name:
+        monkeypatch.setattr("models.training.browser.find_node", lambda: None)

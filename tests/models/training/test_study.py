@@ -1,0 +1,87 @@
+"""Several workers, one search: they meet in Postgres, and one of them writes the result."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from models.errors import DatasetRejected
+from models.training import TrainOptions, assist, train
+from tests.models.tables import csv_bytes, mixed, table
+
+HELPER = """
+import json, sys
+from pathlib import Path
+from models.training import TrainOptions, assist, read_table
+from models.training import trainer
+print("ready", flush=True)
+sys.stdin.readline()
+print(assist(read_table(Path(sys.argv[1])), TrainOptions.from_json(json.loads(sys.argv[2]))))
+"""
+
+
+@pytest.fixture
+def address(stack, request):
+    with stack.connect(autocommit=True) as connection:
+        connection.execute("create schema if not exists study_test")
+    url = stack.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
+    joint = "&" if "?" in url else "?"
+    return {"storage": f"{url}{joint}options=-csearch_path%3Dstudy_test", "name": f"study of {request.node.name}"}
+
+
+@pytest.mark.timeout(180)
+def test_two_workers_share_one_search(address, tmp_path):
+    """Two processes add trials to one study; the leader alone ends with a certified model."""
+    columns = mixed(3000)
+    path = tmp_path / "t.csv"
+    path.write_bytes(csv_bytes(list(columns), list(zip(*columns.values(), strict=True))))
+    given = {"target": "y", "name": "shared", "time_budget_seconds": 12, "threads": 1, "study": address}
+    helper = subprocess.Popen(
+        [sys.executable, "-c", HELPER, str(path), json.dumps(given)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert helper.stdout.readline() == "ready\n"
+    helper.stdin.write("go\n")
+    helper.stdin.flush()
+    told = []
+
+    made = train(table(columns), TrainOptions.from_json(given), told.append)
+    out, _ = helper.communicate(timeout=60)
+
+    trials = [event for event in told if event["kind"] == "trial"]
+    theirs = [trial for trial in trials if "worker" in trial]
+    ours = [trial for trial in trials if "worker" not in trial]
+    assert helper.returncode == 0
+    assert int(out) >= len(theirs) > 0
+    assert len(ours) > 5
+    assert len({trial["worker"] for trial in theirs}) == 1
+    assert made.card.parity.passed
+    listed = [line.parameters for line in made.card.evaluation.leaderboard]
+    assert any(trial["parameters"] in listed for trial in theirs)
+    assert assist(table(columns), TrainOptions.from_json(given)) == 0  # the search is over
+
+
+def test_a_search_that_an_earlier_attempt_left_is_begun_anew(address):
+    """A worker that was killed leaves a study behind; the next attempt is not confused by it."""
+    given = {"target": "y", "name": "again", "time_budget_seconds": 1, "study": address}
+    for _ in range(2):
+        told = []
+        train(table(mixed(200)), TrainOptions.from_json(given), told.append)
+        assert not any("worker" in event for event in told)
+
+
+def test_who_joins_a_search_that_nobody_leads_comes_back(address, monkeypatch):
+    """After a minute; here after a moment."""
+    monkeypatch.setattr("models.training.study._WAIT_SECONDS", 0.2)
+    options = TrainOptions.from_json({"target": "y", "name": "n", "study": address})
+
+    assert assist(table(mixed(200)), options) == 0
+
+
+def test_joining_needs_a_study():
+    """Said before anything is read."""
+    with pytest.raises(DatasetRejected, match="name its study"):
+        assist(table(mixed(50)), TrainOptions(target="y", name="n"))
