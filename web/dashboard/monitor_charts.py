@@ -20,11 +20,11 @@ def requests(series: list[dict[str, Any]], step_hours: int) -> alt.Chart:
     colours = alt.Scale(domain=["computed", "from a cache"], range=[_ACCENT, "#7aa7c7"])
     return (
         alt.Chart(long)
-        .mark_bar()
+        .mark_bar(orient="vertical")
         .encode(
             x=_TIME,
             x2="until:T",
-            y=alt.Y("count:Q", title="Requests", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("count:Q", title="Requests", stack="zero", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color("kind:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
             tooltip=[alt.Tooltip("at:T", title="From", format="%d %b %H:%M"), "kind:N", "count:Q"],
         )

@@ -148,7 +148,7 @@ def show_version_quality(known: Json, expected: Json | None) -> None:
             st.metric(
                 "Accuracy",
                 share(known["accuracy"]["value"]),
-                delta=f"{delta * 100:+.1f} points to its own estimate" if delta is not None else None,
+                delta=f"{delta * 100:+.1f} points vs. promised" if delta is not None else None,
                 border=True,
                 help=f"95 % interval {share(known['accuracy']['low'])} to {share(known['accuracy']['high'])}",
             )
@@ -204,8 +204,7 @@ def show_world(slug: str, token: str) -> None:
 
 def show_states(features: list[Json]) -> None:
     """Show each feature's state, the alarming first."""
-    order = list(STATES)
-    for each in sorted(features, key=lambda each: (order.index(each["state"]), each["feature"] or "")):
+    for each in sorted(features, key=lambda each: (rank(each), each["feature"] or "")):
         colour, icon, text = STATES[each["state"]]
         last = next((window for window in reversed(each["windows"]) if window["distance"] is not None), None)
         said = (
@@ -216,9 +215,15 @@ def show_states(features: list[Json]) -> None:
         )
 
 
+def rank(drift: Json | None) -> int:
+    """Put the alarming states first."""
+    return list(STATES).index(drift["state"]) if drift else len(STATES)
+
+
 def show_closely(values: list[Json], drift: dict[str | None, Json], smallest: float) -> None:
     """Lay one feature's live values beside training, and show its way there."""
-    by_label = {label_of(each["feature"]): each for each in values}
+    worst_first = sorted(values, key=lambda each: rank(drift.get(each["feature"])))
+    by_label = {label_of(each["feature"]): each for each in worst_first}
     picked = st.selectbox("Look closely at", list(by_label), key="feature")
     feature = by_label[picked]
     left, right = st.columns(2, gap="large")
