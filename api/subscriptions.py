@@ -20,16 +20,16 @@ from api._lib.subscription_schemas import (
     Delivery,
     DeliveryDetail,
     DeliveryList,
-    NewSecret,
+    DeliveryReplay,
     NewSubscription,
     Replayed,
-    ReplayOrder,
-    Rotation,
     State,
     Subscription,
     SubscriptionChanges,
     SubscriptionList,
     SubscriptionOrder,
+    SubscriptionRotation,
+    SubscriptionSecret,
 )
 from api._lib.uuids import Uuid
 
@@ -100,11 +100,13 @@ async def delete_subscription(subscription_id: SubscriptionId, caller: Trainer) 
     responses=problems(400, 401, 403, 404, 422, 503),
     openapi_extra=SOMEBODY,
 )
-async def rotate_secret(subscription_id: SubscriptionId, rotation: Rotation, caller: Trainer) -> NewSecret:
+async def rotate_secret(
+    subscription_id: SubscriptionId, rotation: SubscriptionRotation, caller: Trainer
+) -> SubscriptionSecret:
     """Give a subscription a new secret. For a while messages carry two signatures, so nothing is lost meanwhile."""
     secret, seconds = make_secret(), round(rotation.overlap_hours * 3600)
     ends_at = await store.rotate_secret(subscription_id, secret, overlap_seconds=seconds, rights=caller.rights)
-    return NewSecret(secret=secret, old_until=datetime.fromisoformat(ends_at))
+    return SubscriptionSecret(secret=secret, old_until=datetime.fromisoformat(ends_at))
 
 
 @router.post(
@@ -155,7 +157,7 @@ async def get_delivery(subscription_id: SubscriptionId, delivery_id: DeliveryId,
     responses=problems(400, 401, 403, 404, 409, 422, 503),
     openapi_extra=SOMEBODY,
 )
-async def replay(subscription_id: SubscriptionId, order: ReplayOrder, caller: Trainer) -> Replayed:
+async def replay(subscription_id: SubscriptionId, order: DeliveryReplay, caller: Trainer) -> Replayed:
     """Send again: some deliveries, whatever became of them, or all that were given up since a time.
 
     The same message goes out under the same `webhook-id`, on a schedule that starts anew.

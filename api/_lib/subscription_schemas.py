@@ -89,7 +89,7 @@ class SubscriptionList(BaseModel):
     subscriptions: list[Subscription]
 
 
-class Rotation(_Sent):
+class SubscriptionRotation(_Sent):
     """How to change the secret."""
 
     overlap_hours: float = Field(
@@ -100,7 +100,7 @@ class Rotation(_Sent):
     )
 
 
-class NewSecret(BaseModel):
+class SubscriptionSecret(BaseModel):
     """A new secret, shown this one time."""
 
     secret: str = Field(description="Verify messages with it; keep it now", examples=["whsec_…"])
@@ -127,7 +127,7 @@ class DeliveryList(BaseModel):
     deliveries: list[Delivery]
 
 
-class Attempt(BaseModel):
+class DeliveryAttempt(BaseModel):
     """One attempt: what was sent, what came back, how long it took."""
 
     number: int
@@ -145,10 +145,10 @@ class DeliveryDetail(Delivery):
     """A delivery with what is sent and every attempt."""
 
     body: str = Field(description="What every attempt sends, byte for byte")
-    log: list[Attempt] = Field(description="Attempts, oldest first")
+    log: list[DeliveryAttempt] = Field(description="Attempts, oldest first")
 
 
-class ReplayOrder(_Sent):
+class DeliveryReplay(_Sent):
     """What to send again: some deliveries by their ids, or all that were given up since a time."""
 
     deliveries: list[Uuid] | None = Field(default=None, min_length=1, max_length=1000)

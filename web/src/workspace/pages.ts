@@ -25,7 +25,8 @@ export interface WorkspacePage {
   roles?: readonly Role[];
   /** Its entry in the navigation; absent for pages that others lead to. */
   nav?: { group: Group; icon: IconName };
-  load: () => Promise<{ default: Component<PageProps> }>;
+  /** A page that needs nothing of what it is given declares no props. */
+  load: () => Promise<{ default: Component<PageProps> | Component<Record<string, never>> }>;
 }
 
 export type Group = "Work" | "You" | "Administration";
@@ -45,6 +46,17 @@ export const PAGES: readonly WorkspacePage[] = [
     path: "models/:slug",
     title: "Model settings",
     load: () => import("../mine/ModelSettings.svelte"),
+  },
+  {
+    path: "subscriptions",
+    title: "Subscriptions",
+    nav: { group: "Work", icon: "bell" },
+    load: () => import("../subscriptions/SubscriptionsPage.svelte"),
+  },
+  {
+    path: "subscriptions/:id",
+    title: "Subscription",
+    load: () => import("../subscriptions/SubscriptionPage.svelte"),
   },
   {
     path: "account",
