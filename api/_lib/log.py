@@ -5,6 +5,7 @@ structlog is imported with the first line, which follows the first answer: a col
 """
 
 import asyncio
+import atexit
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -20,6 +21,10 @@ from api._lib.settings import settings
 
 if TYPE_CHECKING:
     from api._lib.quotas import Standing
+
+
+_GATHER_SECONDS = 0.01
+"""Request lines are written together: a write of each would cost as much as a remembered answer."""
 
 
 @dataclass(slots=True)
@@ -137,6 +142,7 @@ class _RequestWriter:
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
+        self._flushed_by: asyncio.AbstractEventLoop | None = None
 
     @cached_property
     def is_silent(self) -> bool:
@@ -154,18 +160,22 @@ class _RequestWriter:
         if self._platform:
             self._platform.info(line.decode())
             return
-        if not self._waiting:
-            # One write for all the requests that end in this turn of the event loop.
-            asyncio.get_running_loop().call_soon(self._flush)
         self._waiting.append(line)
+        loop = asyncio.get_running_loop()
+        if self._flushed_by is not loop:  # a loop that has ended flushes no more
+            self._flushed_by = loop
+            loop.call_later(_GATHER_SECONDS, self.flush)
 
-    def _flush(self) -> None:
-        lines, self._waiting = self._waiting, []
-        sys.stdout.write(b"\n".join([*lines, b""]).decode())
-        sys.stdout.flush()
+    def flush(self) -> None:
+        """Write what has been gathered."""
+        lines, self._waiting, self._flushed_by = self._waiting, [], None
+        if lines:
+            sys.stdout.write(b"\n".join([*lines, b""]).decode())
+            sys.stdout.flush()
 
 
 _request_writer = _RequestWriter()
+atexit.register(_request_writer.flush)
 
 
 def _level() -> int:
