@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, it, vi } from "vitest";
 
-const renew = vi.fn<(wasRefused: boolean) => Promise<string | null>>();
+const renew = vi.fn<(refused: string | null) => Promise<string | null>>();
 vi.mock("../../web/src/account/auth", () => ({ renew }));
 
 const KEY = "rowcast-session";
@@ -53,8 +53,9 @@ it("renews a token that is about to end", async () => {
   const { accessToken, lastingToken } = await load();
 
   expect(await accessToken()).toBe("new");
-  expect(renew).toHaveBeenCalledExactlyOnceWith(false);
-  expect(lastingToken()).toBe("old");
+  expect(renew).toHaveBeenCalledExactlyOnceWith(null);
+  expect(lastingToken(null)).toBe("old");
+  expect(lastingToken("old")).toBeNull();
 });
 
 it("takes another tab's newer token before it asks for one itself", async () => {
@@ -66,7 +67,7 @@ it("takes another tab's newer token before it asks for one itself", async () => 
 
   renew.mockResolvedValue(null);
   expect(await tokenInstead("newer")).toBeNull();
-  expect(renew).toHaveBeenCalledExactlyOnceWith(true);
+  expect(renew).toHaveBeenCalledExactlyOnceWith("newer");
 });
 
 it("follows the other tabs: another person, and nobody", async () => {

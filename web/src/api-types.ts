@@ -822,6 +822,12 @@ export interface components {
             /** @default 24 */
             overlap_hours: number;
         };
+        BrowserParity: {
+            engine: string;
+            label_flips: number;
+            max_error: number;
+            rows: number;
+        };
         Candidate: {
             chosen: boolean;
             parameters: {
@@ -1455,6 +1461,14 @@ export interface components {
             rows: number;
         };
         ParityCertificate: {
+            /**
+             * @default scikit-learn
+             * @enum {string}
+             */
+            basis: "scikit-learn" | "runtime to runtime";
+            browser?: components["schemas"]["BrowserParity"] | null;
+            /** @default  */
+            digest: string;
             engines: string[];
             kinds: components["schemas"]["ParityKind"][];
             label_flips: number;
@@ -1462,6 +1476,10 @@ export interface components {
             passed: boolean;
             rows: number;
             tolerance: number;
+            /** @default {} */
+            versions: {
+                [key: string]: string;
+            };
             worst_row: {
                 [key: string]: number | boolean | string | null;
             };

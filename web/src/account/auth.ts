@@ -21,6 +21,7 @@ export interface Doors {
 }
 
 const PROVIDERS: Provider[] = ["github", "google"];
+const RENEWAL = "rowcast-renewal";
 const ASKED_KEY = "rowcast-asked-for-mail";
 
 let opening: Promise<Opened> | null = null;
@@ -56,6 +57,8 @@ async function create(): Promise<Opened> {
     storageKey: SESSION_KEY,
     storage: keeper,
     flowType: "pkce",
+    // Tokens are renewed when they are needed, one tab at a time (see `renew`); a timer in each tab would not take turns.
+    autoRefreshToken: false,
     detectSessionInUrl: false,
     fetch: (input, init) => sendInTime(new Request(input, init)),
   });
@@ -151,14 +154,23 @@ export async function signOut(scope: "local" | "global" | "others"): Promise<voi
 }
 
 /**
- * Get a token that will do for a while: of a session about to end, or of one whose token was refused. Null: the session
+ * Get a token that will do for a while: of a session about to end, or instead of one that was refused. Null: the session
  * is over. While nobody can be asked, a token that still lasts is given.
+ *
+ * A refresh token works once, and two tabs that use the same one end the session: they take turns, and the second finds
+ * what the first has got.
  */
-export async function renew(wasRefused: boolean): Promise<string | null> {
+export function renew(refused: string | null): Promise<string | null> {
+  return navigator.locks ? navigator.locks.request(RENEWAL, () => renewAlone(refused)) : renewAlone(refused);
+}
+
+async function renewAlone(refused: string | null): Promise<string | null> {
+  const found = refused === null ? null : lastingToken(refused);
+  if (found) return found;
   const { client } = await open();
-  const { data, error } = await (wasRefused ? client.refreshSession() : client.getSession());
+  const { data, error } = await (refused === null ? client.getSession() : client.refreshSession());
   if (data.session) return data.session.access_token;
-  const lasting = wasRefused ? null : lastingToken();
+  const lasting = lastingToken(refused);
   if (lasting) return lasting;
   if (error && isAuthRetryableFetchError(error)) throw toProblem(error);
   keeper.removeItem(SESSION_KEY);

@@ -40,7 +40,7 @@ export async function accessToken(): Promise<string | null> {
   const kept = readKept();
   if (!kept || lastsFor(kept) > MARGIN_MS) return kept?.access_token ?? null;
   const { renew } = await import("./auth");
-  return renew(false);
+  return renew(null);
 }
 
 /** Another token, after the API has refused this one; null when there is none to be had. */
@@ -49,13 +49,13 @@ export async function tokenInstead(refused: string): Promise<string | null> {
   if (!kept) return null;
   if (kept.access_token !== refused) return kept.access_token;
   const { renew } = await import("./auth");
-  return renew(true);
+  return renew(refused);
 }
 
-/** The token while it lasts, for when no other can be had at the moment. */
-export function lastingToken(): string | null {
+/** The token that is kept while it lasts, unless it is the one that was refused. */
+export function lastingToken(refused: string | null): string | null {
   const kept = readKept();
-  return kept && lastsFor(kept) > 0 ? kept.access_token : null;
+  return kept && lastsFor(kept) > 0 && kept.access_token !== refused ? kept.access_token : null;
 }
 
 /** Take over what is kept now; `isUnasked`: should the session be gone, nobody here has wished it. */
