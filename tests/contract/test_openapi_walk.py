@@ -23,7 +23,7 @@ from api._lib.routers import load_routers
 from tests.conftest import User
 
 IS_LONG = os.environ.get("ROWCAST_SOAK") == "full"
-EXAMPLES = 400 if IS_LONG else 15
+EXAMPLES = 120 if IS_LONG else 10
 CALLERS = ("analyst", "key", "analyst", "admin", "nobody")
 
 load_all_checks()

@@ -31,7 +31,7 @@ _OFFLINE = {
     "procrastinate",
 }
 _OWN_FILES = re.compile(
-    r"api/(\w+\.py|_lib/.+\.(py|sql)|requirements\.txt|pyproject\.toml|uv\.lock|\.python-version)"
+    r"api/(__init__\.py|[a-z]\w*\.py|_lib/.+\.(py|sql)|requirements\.txt|pyproject\.toml|uv\.lock|\.python-version)"
     r"|models/(\w+\.py|gallery/[\w-]+/(model\.onnx|card\.json))"
     r"|vc__handler__python\.py"
 )
