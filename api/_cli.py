@@ -78,6 +78,18 @@ COMMANDS: dict[str, Entry | Group] = {
         "Keys with which programs come.",
         _ACCESS,
     ),
+    "hook": Group(
+        {
+            "create": Entry("api._commands.hook:hook_create", "Open a door for webhooks."),
+            "attach": Entry("api._commands.hook:hook_attach", "Let the rows of a table be predicted."),
+            "list": Entry("api._commands.hook:hook_list", "List your hooks."),
+            "test": Entry("api._commands.hook:hook_test", "Show what a payload would become."),
+            "rotate": Entry("api._commands.hook:hook_rotate", "Replace a secret."),
+            "delete": Entry("api._commands.hook:hook_delete", "Close a hook."),
+        },
+        "Webhooks in: a row comes in, a prediction goes back.",
+        _MODELS,
+    ),
     "subscription": Group(
         {
             "create": Entry("api._commands.subscription:subscription_create", "Subscribe an address to events."),

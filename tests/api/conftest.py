@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from api._lib import auth, limits
 from api._lib.settings import settings
 from api._stack.settings import Ports
 from tests.api.forwarder import Forwarder
+from tests.api.hooks import Opener, Sender
 from tests.api.tiny import Tiny, build
 from tests.conftest import RunningStack, User
 
@@ -134,6 +136,29 @@ def private_model(publisher: Publisher, analyst: User) -> str:
     """Name a private model of the analyst's."""
     publisher.publish("tiny-private", build("tiny-private", seed=2), owner=analyst, visibility="private")
     return "tiny-private"
+
+
+@pytest.fixture
+def open_hook(api: httpx.Client, analyst: User, public_model: str) -> Opener:
+    """Open hooks of the analyst's."""
+
+    def open_one(**changes: Any) -> Sender:
+        order = {"name": "Orders", "model": public_model, **changes}
+        answer = api.post("/api/hooks", json=order, headers=analyst.headers)
+        assert answer.status_code == 201, answer.text
+        return Sender(api, answer.json())
+
+    return open_one
+
+
+@pytest.fixture
+def deliveries(api: httpx.Client, analyst: User) -> Callable[[Sender], list[dict[str, Any]]]:
+    """Read the log of a hook as its owner."""
+
+    def read(sender: Sender) -> list[dict[str, Any]]:
+        return list(api.get(f"{sender.path}/deliveries", headers=analyst.headers).json()["deliveries"])
+
+    return read
 
 
 @pytest.fixture(scope="module")
