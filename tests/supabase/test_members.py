@@ -102,7 +102,8 @@ def test_memberships_go_with_the_account(world: Any, shared: Any) -> None:
     """No right outlives a person; what they did is still known, with their address of that time."""
     world.connection.execute("select public.remove_user('editor@x.test')")
 
-    assert world.column("select user_id from public.members where role = 'editor'") == []
+    editor = world.people["editor"]
+    assert world.column("select role from public.members where user_id = %s", editor) == []
     said = world.row(
         "select action, data ->> 'email' from public.audit_log where subject_id = 'penguins' and action = 'member.added' "
         "and data ->> 'role' = 'editor'"
