@@ -7,6 +7,7 @@ that the search has not seen, and only those decide.
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,9 +77,14 @@ class Search:
             try:
                 self._plain()
                 self._lead(shared)
-            finally:
                 shared.close()
-            self._listen(shared, now=True)
+                self._listen(shared, now=True)
+            except BaseException:
+                with suppress(Exception):  # the reason for the end is what matters
+                    shared.close()
+                raise
+            finally:
+                shared.leave()
             return self._finals(repeats, until)
 
     def assist(self, until: float, study: Study) -> int:
@@ -88,12 +94,15 @@ class Search:
             shared = SharedStudy.join(study, self.seed + 1 + time.time_ns() % 10_000, self.progress.check)
             if shared is None:
                 return 0
-            hopeful = shared.hopeful
-            while self.progress.elapsed < until and not shared.is_closed:
-                self._to_beat = shared.best_losses
-                asked = shared.ask()
-                recipe = asked.suggest_categorical("recipe", hopeful)
-                shared.tell(asked, self._try(recipe, suggest(recipe, asked, self.plan, len(self.rows)), tuned=True))
+            until += self.progress.elapsed  # waiting for a leader is no searching
+            try:
+                while self.progress.elapsed < until and not shared.is_closed:
+                    self._to_beat = shared.best_losses
+                    asked = shared.ask()
+                    recipe = asked.suggest_categorical("recipe", shared.hopeful)
+                    shared.tell(asked, self._try(recipe, suggest(recipe, asked, self.plan, len(self.rows)), tuned=True))
+            finally:
+                shared.leave()
             return len(self.trials)
 
     def _judging(self) -> Any:

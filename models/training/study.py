@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import optuna
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,10 +30,11 @@ _RECIPE, _PARAMETERS, _LOSSES, _SECONDS, _WORKER = "recipe", "parameters", "loss
 class SharedStudy:
     """A study and this worker's place in it."""
 
-    def __init__(self, study: optuna.Study, *, is_shared: bool) -> None:
+    def __init__(self, study: optuna.Study, storage: RDBStorage | None) -> None:
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._study = study
-        self._is_shared = is_shared
+        self._storage = storage
+        self._is_shared = storage is not None
         self._seen: set[int] = set()
         self._looked = 0.0
 
@@ -41,30 +43,47 @@ class SharedStudy:
         """Open a study to lead; one that an earlier attempt left behind is begun anew."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if address is None:
-            return cls(optuna.create_study(sampler=_sampler(seed)), is_shared=False)
+            return cls(optuna.create_study(sampler=_sampler(seed)), None)
         storage = _storage(address)
         if address.name in optuna.get_all_study_names(storage):
             optuna.delete_study(study_name=address.name, storage=storage)
         study = optuna.create_study(storage=storage, study_name=address.name, sampler=_sampler(seed))
-        return cls(study, is_shared=True)
+        return cls(study, storage)
 
     @classmethod
     def join(cls, address: Address, seed: int, check: Callable[[], None]) -> "SharedStudy | None":
-        """Join a study once its leader says what to try; None if that does not happen within a minute, or it is over."""
+        """Join a study once its leader says what to try; None if that does not happen within a minute."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         deadline = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < deadline:
             check()
-            try:
-                study = optuna.load_study(study_name=address.name, storage=_storage(address), sampler=_sampler(seed))
-                if study.user_attrs.get(_CLOSED):
-                    return None
-                if _HOPEFUL in study.user_attrs:
-                    return cls(study, is_shared=True)
-            except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):
-                pass  # its leader has not made it yet
+            joined = cls._found(address, seed)
+            if joined is not None and (joined.is_closed or joined.is_announced):
+                return joined
+            if joined is not None:
+                joined.leave()
             time.sleep(_POLL_SECONDS)
         return None
+
+    @classmethod
+    def _found(cls, address: Address, seed: int) -> "SharedStudy | None":
+        """Open a study that its leader has made; None if it has not, or the database is not there yet."""
+        storage = None
+        try:
+            storage = _storage(address, is_made=True)
+            return cls(optuna.load_study(study_name=address.name, storage=storage, sampler=_sampler(seed)), storage)
+        except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):
+            _close(storage)
+            return None
+
+    def leave(self) -> None:
+        """Give the database its connections back."""
+        _close(self._storage)
+
+    @property
+    def is_announced(self) -> bool:
+        """Tell whether the leader has said what to try."""
+        return _HOPEFUL in self._study.user_attrs
 
     @property
     def hopeful(self) -> list[str]:
@@ -138,5 +157,13 @@ def _sampler(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP_TRIALS)
 
 
-def _storage(address: Address) -> optuna.storages.RDBStorage:
-    return optuna.storages.RDBStorage(address.storage, engine_kwargs={"pool_size": 2, "pool_pre_ping": True})
+def _storage(address: Address, *, is_made: bool = False) -> RDBStorage:
+    """Open a storage; only the leader makes its tables, so that two never do at once."""
+    options = {"pool_size": 2, "pool_pre_ping": True}
+    return RDBStorage(address.storage, engine_kwargs=options, skip_table_creation=is_made)
+
+
+def _close(storage: RDBStorage | None) -> None:
+    if storage is not None:
+        storage.remove_session()
+        storage.engine.dispose()
