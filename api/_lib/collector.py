@@ -20,7 +20,7 @@ class _Loaded:
 
 
 def note_loaded() -> None:
-    """Take note that something was loaded that stays: after the first time, the second, the fourth, the eighth …
+    """Take note that something was loaded that stays: after the first time, the second, the fourth, and so on.
 
     Not after every one: garbage that is in cycles at that moment is set aside, too, and never freed.
     """
