@@ -48,6 +48,19 @@ export const PAGES: readonly WorkspacePage[] = [
     load: () => import("../mine/ModelSettings.svelte"),
   },
   {
+    path: "hooks",
+    title: "Hooks",
+    roles: ANALYSTS,
+    nav: { group: "Work", icon: "link" },
+    load: () => import("../hooks/HooksPage.svelte"),
+  },
+  {
+    path: "hooks/:id",
+    title: "Hook",
+    roles: ANALYSTS,
+    load: () => import("../hooks/HookPage.svelte"),
+  },
+  {
     path: "subscriptions",
     title: "Subscriptions",
     nav: { group: "Work", icon: "bell" },
