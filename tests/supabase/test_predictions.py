@@ -80,5 +80,8 @@ def test_refusals_are_counted_with_the_batch(world: Any) -> None:
     for _ in range(2):
         world.write_log({"refusal": refusal}, world.log(version), {"refusal": unknown})
 
-    assert world.row("select status, code, count from public.refusals") == (422, "rows_invalid", 7)
+    model = world.value("select model_id from public.versions where id = %s", version)
+    assert world.row("select count(*), sum(count) from public.refusals where model_id = %s", model) == (1, 7)
+    assert world.value("select code from public.refusals where id = %s", refusal["id"]) == "rows_invalid"
+    assert world.value("select count(*) from public.refusals where id = %s", unknown["id"]) == 0
     assert world.row(READ, version)[0] == 2
