@@ -15,6 +15,7 @@ from api._commands.errors import CliError
 from api._commands.listing import AsJson, show_list
 
 _BLANK = "whsec_…"
+_NEXT = "Apply it as any migration. Then, once per environment, and in no file:\n  {connect}\n"
 
 
 class Kind(StrEnum):
@@ -158,12 +159,8 @@ def hook_attach(
             client.call("DELETE", f"/api/hooks/{hook['id']}")  # all of it, or nothing
             raise
     print(f"{path}\n")
-    if apply:
-        print(f"Applied. New rows of {table} get their prediction; for those that are there already:")
-    else:
-        print(f"Apply it as any migration. Then, once per environment, and in no file:\n  {connect}\n")
-        print("Rows that are there already are predicted by:")
-    print(f"  select rowcast.queue_missing('{hook['id']}');")
+    print(f"Applied: new rows of {table} get their prediction." if apply else _NEXT.format(connect=connect))
+    print(f"Rows that are there already are predicted by:\n  select rowcast.queue_missing('{hook['id']}');")
 
 
 def _read_json(name: str) -> Any:
