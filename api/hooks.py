@@ -173,7 +173,7 @@ async def write_migration(hook_id: HookId, order: MigrationOrder, caller: Traine
     )
 
 
-async def receive(request: Request, hook_id: str) -> HotAnswer:
+async def receive(request: Request, hook_id: Annotated[str, Path(description="Id of the hook")]) -> HotAnswer:
     """Send a message to a hook. It is handled once, however often it is sent under the same id.
 
     A repeated message gets the same answer again (`idempotency-replayed: true`). 401: not signed, wrongly signed or stale;
