@@ -94,6 +94,13 @@ def pytest_configure() -> None:
         os.environ.pop(name, None)
 
 
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """Write a line per file and no dot per test where nobody watches: two runs at a time share one log, line by line."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    is_watched = reporter is None or reporter.isatty
+    return None if is_watched or report.when != "call" or not report.passed else ("passed", "", "PASSED")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put tests that drive a browser last: Playwright keeps an event loop on this thread until the session ends,
     and no other test could then start one of its own.
