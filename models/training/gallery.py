@@ -11,6 +11,11 @@ from pathlib import Path
 
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
+from models.contract import Card
+from models.runtime import OnnxModel
+from models.training.trained import Trained
+from models.training.write import CARD_FILE, MODEL_FILE, write
+
 GALLERY = Path(__file__).resolve().parent.parent / "gallery"
 CATALOGUE = GALLERY / "datasets.json"
 
@@ -42,6 +47,14 @@ def write_diabetes(path: Path) -> None:
     header = [*(_DIABETES_COLUMNS[name] for name in bunch.feature_names), "progression"]
     rows = zip(bunch.data.tolist(), bunch.target.tolist(), strict=True)
     _write(path, header, ([*cells, amount] for cells, amount in rows))
+
+
+def bundle(trained: Trained, slug: str, folder: Path = GALLERY) -> Path:
+    """Write a champion to `models/gallery/<slug>`, `model.onnx` and `card.json`, and open what was written once."""
+    place = folder / slug
+    write(trained, place)
+    OnnxModel.open(place / MODEL_FILE, Card.model_validate_json((place / CARD_FILE).read_bytes()))
+    return place
 
 
 def refresh_checksums() -> None:

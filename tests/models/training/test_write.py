@@ -7,6 +7,7 @@ import pytest
 from models.contract import Card
 from models.runtime import OnnxModel
 from models.training import CARD_FILE, MODEL_FILE, write
+from models.training.gallery import bundle
 from tests.models.samples import trained
 
 
@@ -90,3 +91,11 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         write(trained("regression"), tmp_path)
 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_champion_is_bundled_for_the_gallery(tmp_path):
+    """Both files in a folder of its slug, opened once to be sure."""
+    place = bundle(trained(), "made", tmp_path)
+
+    assert place == tmp_path / "made"
+    assert sorted(path.name for path in place.iterdir()) == ["card.json", "model.onnx"]
