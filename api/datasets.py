@@ -1,98 +1,57 @@
-"""Tables that models are trained on. Their bytes go straight to Storage; functions never carry them."""
+"""Tables that models are trained on. Uploaded bytes go straight to Storage; functions never carry them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Query, Request, Response
 
+from api._lib import conditional, snapshots
 from api._lib.app import create_app
-from api._lib.auth import Trainer
-from api._lib.errors import Conflict
+from api._lib.auth import Caller, Trainer
+from api._lib.dataset_schemas import (
+    AnnouncedDataset,
+    Completion,
+    Dataset,
+    DatasetChanges,
+    DatasetKind,
+    DatasetList,
+    DatasetOrder,
+    DatasetProfile,
+    Upload,
+    content_type,
+)
+from api._lib.errors import Conflict, NotAllowed, NotFound, RequestInvalid
 from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import datasets as store
 from api._lib.store import files
-from api._lib.times import Time
 from api._lib.uuids import Uuid
 
 router = APIRouter(tags=["datasets"], route_class=IdempotentRoute)
 
-MAX_DATASET_BYTES = 50 * 1024 * 1024
-
 DatasetId = Annotated[Uuid, Path(description="Id of the dataset")]
 
-
-class DatasetOrder(BaseModel):
-    """A table about to be uploaded."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    filename: str = Field(min_length=1, max_length=120, pattern=r"^[^/\\]+$", examples=["penguins.csv"])
-    size_bytes: int = Field(
-        ge=1, le=MAX_DATASET_BYTES, description="Size of the file, at most 50 MiB", examples=[15241]
-    )
-    name: str | None = Field(default=None, min_length=1, max_length=120, description="The filename if absent")
-    licence: str | None = Field(default=None, max_length=120, examples=["CC0-1.0"])
-    source: str | None = Field(
-        default=None, max_length=500, examples=["https://allisonhorst.github.io/palmerpenguins/"]
-    )
+_READ = problems(401, 403, 404, 422, 503)
+_WRITE = problems(400, 401, 403, 404, 409, 422, 503)
 
 
-class Completion(BaseModel):
-    """What was uploaded."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the uploaded bytes, lower-case hexadecimal")
-
-
-class Dataset(BaseModel):
-    """What is known about an uploaded table."""
-
-    id: str
-    name: str = Field(examples=["Palmer penguins"])
-    filename: str = Field(examples=["penguins.csv"])
-    size_bytes: int | None
-    sha256: str | None = Field(description="Null until the upload is complete")
-    status: Literal["pending", "ready", "failed"]
-    reason: str | None = Field(description="Why it failed, in one line")
-    rows: int | None = Field(description="Known once a run has read the table")
-    columns: int | None = Field(description="Known once a run has read the table")
-    profile: dict[str, Any] | None = Field(description="What the columns hold; known once a run has read the table")
-    source: str | None
-    licence: str | None
-    created_at: Time
-
-
-class DatasetList(BaseModel):
-    """Datasets, newest first."""
-
-    datasets: list[Dataset]
-
-
-class Upload(BaseModel):
-    """The request that brings the bytes. Its address is good for two hours."""
-
-    url: str
-    method: Literal["PUT"]
-    headers: dict[str, str]
-
-
-class AnnouncedDataset(BaseModel):
-    """A dataset and how to send its bytes."""
-
-    dataset: Dataset
-    upload: Upload
-
-
-@router.post("/api/datasets", status_code=201, responses=problems(400, 401, 403, 422, 503), openapi_extra=SOMEBODY)
+@router.post("/api/datasets", status_code=201, responses=_WRITE, openapi_extra=SOMEBODY)
 async def announce_dataset(order: DatasetOrder, caller: Trainer) -> AnnouncedDataset:
-    """Announce a table and learn where to PUT its bytes. Then call `complete`. Analysts and admins may."""
-    row = {**identity(), **order.model_dump(exclude_none=True), "name": order.name or order.filename}
-    made = await store.create_dataset(row, caller.rights)
+    """Announce a table and learn where to PUT its bytes, then call `complete`; or take rows of a `table` of the database.
+
+    Analysts and admins may. CSV (comma, semicolon, tab or bar) and Parquet are read, each also packed with gzip. A table or
+    view is read with your own rights, in one look, at most 50,000 rows; it is a dataset like any other from then on.
+    """
+    if order.table:
+        return AnnouncedDataset(dataset=await _take_snapshot(order, caller), upload=None)
+    missing = [name for name in ("filename", "size_bytes") if getattr(order, name) is None]
+    if missing:
+        raise RequestInvalid(
+            "Name filename and size_bytes, or a table", errors=[(f"#/{name}", "is missing") for name in missing]
+        )
+    made = await store.create_dataset({**identity(), **order.row()}, caller.rights)
     url = await files.sign_upload(made["object_path"], caller.rights)
-    upload = Upload(url=url, method="PUT", headers={"content-type": "text/csv"})
+    upload = Upload(url=url, method="PUT", headers={"content-type": content_type(made["filename"])})
     return AnnouncedDataset(dataset=Dataset(**made), upload=upload)
 
 
@@ -101,25 +60,70 @@ async def list_datasets(
     caller: Trainer,
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most")] = 50,
     before: Annotated[Uuid | None, Query(description="Only what is older than the dataset of this id")] = None,
+    kind: Annotated[DatasetKind, Query(description="Tables, or model files that were brought")] = "table",
 ) -> DatasetList:
     """List your datasets, newest first. For the next page pass the last id as `before`."""
-    found = await store.list_datasets(caller.rights, limit=limit, before=before)
+    found = await store.list_datasets(caller.rights, kind=kind, limit=limit, before=before)
     return DatasetList(datasets=[Dataset(**row) for row in found])
 
 
-@router.get("/api/datasets/{dataset_id}", responses=problems(401, 403, 404, 422, 503), openapi_extra=SOMEBODY)
+@router.get("/api/datasets/{dataset_id}", responses=_READ, openapi_extra=SOMEBODY)
 async def get_dataset(dataset_id: DatasetId, caller: Trainer) -> Dataset:
     """Read about one dataset."""
     return Dataset(**await store.find_dataset(dataset_id, caller.rights))
 
 
-@router.post(
-    "/api/datasets/{dataset_id}/complete",
-    responses=problems(400, 401, 403, 404, 409, 422, 503),
+@router.get(
+    "/api/datasets/{dataset_id}/profile", responses=_READ, response_model=DatasetProfile, openapi_extra=SOMEBODY
+)
+async def get_profile(request: Request, dataset_id: DatasetId, caller: Trainer) -> Response:
+    """Read what the columns hold, with the evidence and what is doubtful. A job finds it out; ask again while it is queued."""
+    row = await store.find_dataset(dataset_id, caller.rights, with_profile=True)
+    found = DatasetProfile(
+        status=row["profile_status"],
+        reason=row["profile_reason"],
+        profile=row["profile"],
+        corrections=row["corrections"],
+    )
+    content = found.model_dump_json().encode()
+    return conditional.answer_json(request, content, cache_control="private, max-age=0, must-revalidate")
+
+
+@router.patch("/api/datasets/{dataset_id}", responses=_WRITE, openapi_extra=SOMEBODY)
+async def update_dataset(dataset_id: DatasetId, changes: DatasetChanges, caller: Trainer) -> Dataset:
+    """Rename a dataset, or say what a column really is and which ones to leave out.
+
+    `types` and `drop` replace what was said before. The file stays as it was uploaded; a new profile is made, and runs
+    go by the corrections unless they say otherwise.
+    """
+    wanted = changes.model_dump(exclude_unset=True)
+    if not wanted:
+        raise RequestInvalid("Name at least one of name, source, licence, types and drop")
+    if "types" in wanted or "drop" in wanted:
+        known = await store.find_dataset(dataset_id, caller.rights, with_profile=True)
+        changes.check_columns(known["profile"])
+        said = {key: wanted.pop(key) for key in ("types", "drop") if key in wanted}
+        wanted["corrections"] = {**known["corrections"], **said}
+    return Dataset(**await store.update_dataset(dataset_id, wanted, caller.rights))
+
+
+@router.delete(
+    "/api/datasets/{dataset_id}",
+    status_code=204,
+    responses=problems(401, 403, 404, 409, 422, 503),
     openapi_extra=SOMEBODY,
 )
+async def delete_dataset(dataset_id: DatasetId, caller: Trainer) -> None:
+    """Delete a dataset and its bytes. One that a run, batch or replay is using stays; models trained on it do."""
+    path = await store.delete_dataset(dataset_id, caller.rights)
+    if path is None:
+        raise NotFound(f"There is no dataset {dataset_id} of yours")
+    await files.remove_upload(path, caller.rights)
+
+
+@router.post("/api/datasets/{dataset_id}/complete", responses=_WRITE, openapi_extra=SOMEBODY)
 async def complete_dataset(dataset_id: DatasetId, completion: Completion, caller: Trainer) -> Dataset:
-    """Say that the bytes are there. From now on they do not change, and runs may use them.
+    """Say that the bytes are there. From now on they do not change, runs may use them, and a profile is made.
 
     Training checks the SHA-256 before it reads the table. Completing again with the same digest changes nothing.
     """
@@ -132,6 +136,14 @@ async def complete_dataset(dataset_id: DatasetId, completion: Completion, caller
     return Dataset(
         **await store.complete_dataset(dataset_id, sha256=completion.sha256, size_bytes=size, rights=caller.rights)
     )
+
+
+async def _take_snapshot(order: DatasetOrder, caller: Caller) -> Dataset:
+    if caller.kind == "key":
+        raise NotAllowed("A table is read with the rights of a person: sign in instead of using an API key")
+    if order.filename is not None or order.size_bytes is not None or order.kind != "table":
+        raise RequestInvalid("A table has no file", errors=[("#/table", "goes without filename, size_bytes and kind")])
+    return Dataset(**await snapshots.take(order, caller.rights))
 
 
 app = create_app(router)

@@ -1,97 +1,36 @@
 """What is served: models, their versions, the aliases that point at them, cards and files."""
 
-from typing import Annotated, Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field
 
-from api._lib import artifacts, cards, catalogue, conditional, registry
+from api._lib import artifacts, cards, catalogue, conditional, descriptions, model_moves, registry
 from api._lib.app import create_app
-from api._lib.auth import AnyCaller, Somebody, Trainer
-from api._lib.catalogue import Model, ModelList, VersionList
+from api._lib.auth import AnyCaller, Trainer
+from api._lib.catalogue import ListedVersion, Model, ModelList, VersionList
 from api._lib.errors import NotAllowed, RequestInvalid
+from api._lib.model_schemas import ModelChanges, Reference, Slug, VersionChanges, VersionNumber
 from api._lib.openapi import ANYONE, SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import models as store
-from api._lib.times import Time
 from models.contract import Card
 
 router = APIRouter(tags=["models"])
 
-_ALIAS = r"^[a-z][a-z0-9-]{0,31}$"
 _MOVING = "max-age=0, must-revalidate"
 _FOR_GOOD = "max-age=31536000, immutable"
 
-Slug = Annotated[str, Path(description="Slug of the model", examples=["penguins"])]
-AliasName = Annotated[str, Path(description="Name of the alias", examples=["champion"], pattern=_ALIAS)]
-Reference = Annotated[
-    str,
-    Query(
-        description="Alias or number of the version",
-        examples=["champion", "3"],
-        pattern=r"^([a-z][a-z0-9-]{0,31}|[0-9]{1,9})$",
-    ),
-]
 
-
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ModelChanges(_Sent):
-    """What may change about a model. Absent fields stay as they are."""
-
-    title: str | None = Field(default=None, min_length=1, max_length=120, examples=["Palmer penguins"])
-    description: str | None = Field(default=None, max_length=2000)
-    visibility: Literal["private", "public"] | None = Field(
-        default=None, description="public: anybody may read about the model and predict with it"
-    )
-    keep_inputs: bool | None = Field(
-        default=None,
-        description="false: the rows that people send are not kept with their predictions any more; those kept stay",
-    )
-
-
-class PromotionOrder(_Sent):
-    """Where an alias shall point, and why."""
-
-    version: int = Field(ge=1, le=999_999_999, description="Number of the version", examples=[2])
-    reason: str = Field(min_length=1, max_length=500, examples=["Better on last month's rows"])
-
-
-class RollbackOrder(_Sent):
-    """Which alias shall go back, and why."""
-
-    alias: str = Field(default=registry.CHAMPION, pattern=_ALIAS)
-    reason: str = Field(min_length=1, max_length=500, examples=["Complaints since the promotion"])
-
-
-class Promotion(BaseModel):
-    """One move of an alias: who, when and why. Never changed, never deleted."""
-
-    id: str
-    model: str = Field(examples=["penguins"])
-    alias: str = Field(examples=["champion"])
-    from_version: int | None = Field(description="Number it pointed at before; null the first time", examples=[1])
-    to_version: int = Field(description="Number it has pointed at since", examples=[2])
-    reason: str
-    evidence: dict[str, Any] = Field(description="What was known when it was decided")
-    rollback_of: str | None = Field(description="The promotion that this one undid")
-    promoted_by: str | None = Field(description="Id of the user; null for the house")
-    promoted_at: Time
-
-
-class PromotionList(BaseModel):
-    """Promotions of one model, newest first, at most 200."""
-
-    promotions: list[Promotion]
-
-
-@router.get("/api/models", responses=problems(401, 503), response_model=ModelList, openapi_extra=ANYONE)
-async def list_models(request: Request, caller: AnyCaller) -> Response:
+@router.get("/api/models", responses=problems(401, 422, 503), response_model=ModelList, openapi_extra=ANYONE)
+async def list_models(
+    request: Request,
+    caller: AnyCaller,
+    archived: Annotated[bool, Query(description="Those in the archive instead of those in use")] = False,  # noqa: FBT002
+) -> Response:
     """List the models that you may see: public ones, and your own if you say who you are."""
-    content = await catalogue.list_models(caller)
+    content = await catalogue.list_models(caller, archived=archived)
     shared = "public, max-age=0, s-maxage=1, stale-while-revalidate=30, stale-if-error=86400"
     cache_control = shared if caller.kind == "anonymous" else "private, max-age=0"
     return conditional.answer_json(request, content, cache_control=cache_control)
@@ -105,14 +44,19 @@ async def get_model(slug: Slug, caller: AnyCaller) -> Model:
 
 @router.patch("/api/models/{slug}", responses=problems(400, 401, 403, 404, 422, 503), openapi_extra=SOMEBODY)
 async def update_model(slug: Slug, changes: ModelChanges, caller: Trainer) -> Model:
-    """Change a model's title, description or visibility, or whether inputs are kept. Its owner and admins may."""
+    """Change a model's title, description or visibility, whether inputs are kept, or whether it is in use.
+
+    Its owner and admins may; editors may change title and description.
+    """
     wanted = {key: value for key, value in changes.model_dump().items() if value is not None}
     if not wanted:
-        raise RequestInvalid("Name at least one of title, description, visibility and keep_inputs")
+        raise RequestInvalid("Name at least one of title, description, visibility, keep_inputs and archived")
+    if "archived" in wanted:
+        wanted["archived_at"] = datetime.now(UTC).isoformat() if wanted.pop("archived") else None
     if not await store.update_model(slug, wanted, caller.rights):
         await store.find_model(slug, caller.rights)  # not there at all, or only not theirs?
         raise NotAllowed(f"Only the owner of {slug!r} or an admin may change it")
-    _forget(slug)
+    model_moves.forget(slug)
     return await catalogue.find_model(slug, caller)
 
 
@@ -120,6 +64,33 @@ async def update_model(slug: Slug, changes: ModelChanges, caller: Trainer) -> Mo
 async def list_versions(slug: Slug, caller: AnyCaller) -> VersionList:
     """List the versions of a model, newest first."""
     return await catalogue.list_versions(slug, caller)
+
+
+@router.get("/api/models/{slug}/versions/{number}", responses=problems(401, 404, 422, 503), openapi_extra=ANYONE)
+async def get_version(slug: Slug, number: VersionNumber, caller: AnyCaller) -> ListedVersion:
+    """Read about one version; its card tells the rest."""
+    return await catalogue.find_version(slug, number, caller)
+
+
+@router.patch(
+    "/api/models/{slug}/versions/{number}", responses=problems(400, 401, 403, 404, 422, 503), openapi_extra=SOMEBODY
+)
+async def update_version(slug: Slug, number: VersionNumber, changes: VersionChanges, caller: Trainer) -> ListedVersion:
+    """Write a note on a version; an empty one takes it away. The version itself never changes."""
+    await store.describe_version(slug, number, changes.note, caller.rights)
+    return await catalogue.find_version(slug, number, caller)
+
+
+@router.delete(
+    "/api/models/{slug}/versions/{number}",
+    status_code=204,
+    responses=problems(401, 403, 404, 409, 422, 503),
+    openapi_extra=SOMEBODY,
+)
+async def delete_version(slug: Slug, number: VersionNumber, caller: Trainer) -> None:
+    """Delete the file of a version that no alias points at and no rollback leads to. Its line in the history stays."""
+    await store.delete_version(slug, number, caller.rights)
+    model_moves.forget(slug)
 
 
 @router.get(
@@ -143,8 +114,6 @@ async def get_model_openapi(
     request: Request, slug: Slug, caller: AnyCaller, version: Reference = registry.CHAMPION
 ) -> Response:
     """Describe what this model answers as OpenAPI 3.1: its own rows, answers and examples, at every door."""
-    from api._lib import descriptions
-
     found = await registry.resolve(f"{slug}@{version}", caller)
     content = await descriptions.describe_version(found, caller)
     # A number stands for one card, but the API around it gets new releases.
@@ -175,37 +144,7 @@ async def get_artifact(
     return FileResponse(artifact.model, media_type="application/octet-stream", filename=name, headers=headers)
 
 
-@router.get("/api/models/{slug}/promotions", responses=problems(401, 403, 404, 422, 503), openapi_extra=SOMEBODY)
-async def list_promotions(slug: Slug, caller: Somebody) -> PromotionList:
-    """List who moved which alias, when and why, newest first. Its owner and admins see them."""
-    model_id = await catalogue.find_model_id(slug, caller)
-    found = await store.list_promotions(model_id, caller.rights)
-    return PromotionList(promotions=[Promotion(model=slug, **row) for row in found])
-
-
-@router.put(
-    "/api/models/{slug}/aliases/{name}", responses=problems(400, 401, 403, 404, 409, 422, 503), openapi_extra=SOMEBODY
-)
-async def promote(slug: Slug, name: AliasName, order: PromotionOrder, caller: Trainer) -> Promotion:
-    """Point an alias at a version. Every instance follows within two seconds; nothing is deployed."""
-    made = await store.promote(slug, name, order.version, order.reason, caller.rights)
-    _forget(slug)
-    return Promotion(model=slug, **await store.find_promotion(made, caller.rights))
-
-
-@router.post(
-    "/api/models/{slug}/rollback", responses=problems(400, 401, 403, 404, 409, 422, 503), openapi_extra=SOMEBODY
-)
-async def roll_back(slug: Slug, order: RollbackOrder, caller: Trainer) -> Promotion:
-    """Undo the newest promotion of an alias that still stands. Doing it twice goes two steps back."""
-    made = await store.roll_back(slug, order.alias, order.reason, caller.rights)
-    _forget(slug)
-    return Promotion(model=slug, **await store.find_promotion(made, caller.rights))
-
-
-def _forget(slug: str) -> None:
-    registry.forget(slug)
-    catalogue.forget()
+router.include_router(model_moves.router)
 
 
 def _lifetime(found: registry.Found) -> str:

@@ -27,7 +27,7 @@ LONG_QUEUES = (TRAINING_QUEUE, SCORING_QUEUE)
 SHORT_QUEUES = (CHORES_QUEUE,)
 """Queues whose jobs take seconds; they share their places, so that nothing short waits for a training."""
 
-REQUEUE = ("requeue_lost_runs", "requeue_lost_batches")
+REQUEUE = ("requeue_lost_runs", "requeue_lost_batches", "requeue_lost_profiles", "requeue_lost_replays")
 """Functions of the schema `private` that queue again what no job stands for, and return the ids."""
 
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=20))
@@ -81,5 +81,12 @@ async def install(connection: AsyncConnection[Any]) -> bool:
 
 app = App(
     connector=PsycopgConnector(pool_factory=_open_pool, configure=use_schema),
-    import_paths=["api._jobs.train_run", "api._jobs.score_batch"],
+    import_paths=[
+        "api._jobs.train_run",
+        "api._jobs.assist_run",
+        "api._jobs.score_batch",
+        "api._jobs.profile_dataset",
+        "api._jobs.replay",
+        "api._jobs.sweep",
+    ],
 )

@@ -14,17 +14,19 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from api._jobs.artefacts import digest_lock
 from api._jobs.errors import RunLost, RunRejected
 from api._jobs.record import Record
 
 _TAKEN_OVER = "PT410"
-_READ = """
-select run.id, run.status, run.attempt, run.heartbeat_at, run.model_slug, run.title, run.description, run.target, run.options,
-dataset.id as dataset_id, dataset.name as dataset_name, dataset.filename, dataset.object_path, dataset.size_bytes,
+_LOOK = """
+select run.id, run.status, run.attempt, run.heartbeat_at, run.model_slug, run.title, run.description, run.target, run.options, run.kind,
+dataset.corrections, dataset.id as dataset_id, dataset.name as dataset_name, dataset.filename, dataset.object_path, dataset.size_bytes,
 dataset.sha256, dataset.source, dataset.licence
 from public.runs as run left join public.datasets as dataset on dataset.id = run.dataset_id
-where run.id = %s for update of run
+where run.id = %s
 """
+_READ = f"{_LOOK} for update of run"
 _NOTE = """
 with beat as (
   update public.runs set heartbeat_at = now(), last_seq = last_seq + cardinality(%(kinds)s::text[]),
@@ -78,6 +80,14 @@ class RunRecord(Record):
     MAX_ATTEMPTS = 3
     READ, TAKE_UP, END = _READ, _TAKE_UP, _END
 
+    def look(self) -> str:
+        """Read how the run stands, without taking it up; "" when it is gone."""
+        facts = self._connection.execute(_LOOK, (self.row_id,)).fetchone()
+        if facts is None:
+            return ""
+        self.facts, self.attempt = facts, facts["attempt"]
+        return str(facts["status"])
+
     def note(self, events: Sequence[Event] = (), *, progress: float = 0.0, message: str | None = None) -> None:
         """Write events and the heartbeat, in one statement.
 
@@ -110,17 +120,9 @@ class RunRecord(Record):
 
     @contextmanager
     def digest_lock(self, digest: str) -> Iterator[bool]:
-        """Hold a digest for one transaction and tell whether some version has it.
-
-        Uploading with registering, and removing, exclude each other: no artefact is taken away that another run is
-        about to register. A worker that dies loses the lock with its connection.
-        """
-        with self._connection.transaction():
-            self._connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (digest,))
-            query = "select exists (select from public.versions where digest = %s) as is_used"
-            row = self._connection.execute(query, (digest,)).fetchone()
-            assert row is not None
-            yield row["is_used"]
+        """Hold a digest for one transaction and tell whether some version has it."""
+        with digest_lock(self._connection, digest) as is_used:
+            yield is_used
 
     def register(self, digest: str, card: Mapping[str, Any], size_bytes: int) -> Version:
         """End the run with a certified version.

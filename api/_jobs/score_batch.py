@@ -21,9 +21,10 @@ from api._jobs.errors import RunInterrupted, RunPostponed, RunRejected
 from api._jobs.queue import SCORING_QUEUE, TryAgain, app
 from api._jobs.scoring import Scorer
 from api._jobs.storage import RESULTS, Storage
+from api._jobs.tables import fetch_table
 from api._lib import log
 from models.contract import Card
-from models.errors import DatasetRejected, ModelError
+from models.errors import ModelError
 from models.runtime import OnnxModel
 
 PART_ROWS = 5000
@@ -70,7 +71,9 @@ class _Attempt:
     stop: threading.Event
 
     def run(self) -> None:
-        scorer = Scorer(self._open_model(), self._read_table())
+        scorer = Scorer(
+            self._open_model(), fetch_table(self.storage, self.record.facts, self.folder, has_target=False).columns
+        )
         if scorer.rows > MAX_ROWS:
             raise RunRejected(f"The table has {scorer.rows} rows; the limit is {MAX_ROWS}: score it in two parts.")
         self.record.progress.rows_total = scorer.rows
@@ -107,24 +110,6 @@ class _Attempt:
             return OnnxModel.open(file, Card.model_validate(self.record.facts["card"]))
         except ModelError as error:
             raise RunRejected(f"The model cannot be opened: {error}") from error
-
-    def _read_table(self) -> dict[str, list[str]]:
-        """Fetch and read the dataset, by the same rules as for training."""
-        from models.training.table import read_table
-
-        facts = self.record.facts
-        if facts["dataset_id"] is None:
-            raise RunRejected("The dataset was deleted before it was scored.")
-        # The name decides nothing; its text is shown when the table cannot be read.
-        file = self.folder / "table" / Path(facts["filename"]).name
-        file.parent.mkdir()
-        fetched = self.storage.fetch_dataset(facts["object_path"], file)
-        if fetched.sha256 != facts["sha256"]:
-            raise RunRejected("The stored file is not the one that was announced: upload it again.")
-        try:
-            return read_table(file, has_target=False).columns
-        except DatasetRejected as error:
-            raise RunRejected(f"{error}.") from error
 
     def _publish(self, result: Path) -> None:
         if result.stat().st_size > MAX_RESULT_BYTES:

@@ -20,14 +20,17 @@ import orjson
 import psycopg
 from procrastinate import JobContext
 
-from api._jobs import attempt
+from api._jobs import attempt, study
 from api._jobs.errors import RunInterrupted, RunPostponed, RunRejected
 from api._jobs.queue import TRAINING_QUEUE, TryAgain, app
 from api._jobs.run_record import Event, RunRecord, Version
 from api._jobs.storage import Storage
+from api._jobs.tables import fetch_file
 from api._jobs.trainer import ENDED, Order
 from api._jobs.trainer_process import TrainerProcess
+from api._jobs.training_options import compose
 from api._lib import log
+from api._lib.settings import settings
 
 WRITE_EVERY_SECONDS = 0.5
 BEAT_EVERY_SECONDS = 2.0
@@ -57,7 +60,7 @@ def carry_out(run_id: UUID, stop: threading.Event) -> None:
 
 
 def _remove_leftovers(record: RunRecord, storage: Storage) -> None:
-    """Take away artefacts that this run uploaded and that no version points at."""
+    """Take away artefacts that this run uploaded and that no version points at, and the notes of a shared search."""
     for digest in record.noted_digests():
         with record.digest_lock(digest) as is_used:
             if not is_used:
@@ -65,6 +68,8 @@ def _remove_leftovers(record: RunRecord, storage: Storage) -> None:
                     storage.remove_artefacts(digest)
                 except RunPostponed as error:
                     log.warning("leftover kept", run_id=str(record.row_id), digest=digest, reason=str(error))
+    if record.facts and int(record.facts["options"].get("workers", 1)) > 1:
+        study.forget(record.row_id)
 
 
 @dataclass
@@ -82,27 +87,16 @@ class _Attempt:
     def run(self) -> None:
         """Go from a dataset to a version."""
         _remove_leftovers(self.record, self.storage)
-        table = self._fetch()
-        self._train(table)
+        self._train(self._fetch())
         self._publish()
 
     def _fetch(self) -> Path:
-        facts = self.record.facts
-        if facts["dataset_id"] is None:
-            raise RunRejected("The dataset was deleted before the run started.")
         self._tell("stage", {"stage": "fetch", "message": "Fetching the dataset"})
         self._write()
-        table = self.folder / Path(facts["object_path"]).name
-        fetched = self.storage.fetch_dataset(facts["object_path"], table)
-        if (fetched.sha256, fetched.size_bytes) != (facts["sha256"], facts["size_bytes"]):
-            raise RunRejected(
-                f"The uploaded file is not the one that was announced ({fetched.size_bytes} bytes, "
-                f"sha256 {fetched.sha256[:12]}…): upload it again."
-            )
-        return table
+        return fetch_file(self.storage, self.record.facts, self.folder)
 
-    def _train(self, table: Path) -> None:
-        with TrainerProcess.start(Order(str(table), str(self.folder), self._options())) as process:
+    def _train(self, file: Path) -> None:
+        with TrainerProcess.start(self._order(file)) as process:
             while True:
                 try:
                     event = process.next_event(WRITE_EVERY_SECONDS)
@@ -117,18 +111,21 @@ class _Attempt:
                     self._take_in(event)
                 self._keep_up()
 
-    def _options(self) -> dict[str, Any]:
-        facts = self.record.facts
-        return {
-            "target": facts["target"],
-            "name": facts["model_slug"],
-            "title": facts["title"] or facts["dataset_name"],
-            "description": facts["description"],
-            "source": facts["source"],
-            "licence": facts["licence"],
-            **facts["options"],
-            "drop": tuple(facts["options"].get("drop", ())),
-        }
+    def _order(self, file: Path) -> Order:
+        facts, memory_mb = self.record.facts, settings().training_memory_mb
+        if facts["kind"] == "import":
+            described = {"title": facts["title"] or facts["model_slug"], "description": facts["description"]}
+            schema = {**described, **facts["options"]["schema"], "name": facts["model_slug"], "target": facts["target"]}
+            return Order(str(file), str(self.folder), schema, "import", memory_mb)
+        options = compose(facts)
+        if self.is_shared:
+            options["study"] = study.share(self.record.row_id)
+        return Order(str(file), str(self.folder), options, "train", memory_mb)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other workers may join the search."""
+        return int(self.record.facts["options"].get("workers", 1)) > 1
 
     def _take_in(self, event: dict[str, Any]) -> None:
         """Accept one event of the trainer."""

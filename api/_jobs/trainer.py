@@ -1,33 +1,48 @@
-"""The child process that trains: reads a file, writes `model.onnx` and `card.json`, tells what happens on the way.
+"""The child process that reads what people uploaded: it trains, profiles, helps a search or certifies a model.
 
-It has no secrets in its environment and no network to use; it talks to the worker over its standard streams only:
-one JSON event per line out, and the end of its input means that the worker is gone, so it goes too.
+It writes files into its folder and tells what happens on the way. It has no secrets in its environment and no network to
+use (a search that several share comes with an address for the notes of that search, and nothing else); it talks to the
+worker over its standard streams only: one JSON event per line out, and the end of its input means that the worker is gone,
+so it goes too. Its memory is limited, so that a table which does not fit ends in a sentence.
 """
 
 import os
+import resource
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
+type Tell = Callable[[Mapping[str, Any]], None]
+
 ENDED = "ended"
-"""The kind of a trainer's last line; its `reason` is empty when both files are there."""
+"""The kind of a child's last line; its `reason` is empty when it has done what it was asked."""
+
+
+PROFILE_FILE = "profile.json"
+
+_LIBRARIES_MB = 500
+_TABLE_SHARE = 0.7
+_MEMORY_ENDED = "It does not fit into the memory of the worker ({limit} MB); use fewer rows or columns."
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to train, and where to put it."""
+    """What to do with which file, and where to put what comes of it."""
 
-    table: str
+    file: str
     folder: str
     options: Mapping[str, Any]
+    work: Literal["train", "assist", "profile", "import"] = "train"
+    memory_mb: int = 0
+    """How much memory it may take; never more than most of the machine's, which is what 0 stands for."""
 
     def to_json(self) -> bytes:
         """Write the order down for the child."""
@@ -46,24 +61,75 @@ def main() -> None:
         line = {"at": datetime.now(UTC), **event}
         out.write(orjson.dumps(line, default=str, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
 
-    tell({"kind": ENDED, **_train(order, tell)})
+    limit = _limit_memory(order.memory_mb)
+    tell({"kind": ENDED, **_carry_out(order, limit, tell)})
 
 
-def _train(order: Order, tell: Any) -> dict[str, str]:
+def _limit_memory(wanted_mb: int) -> int:
+    """Bound the memory of this process and return the bound in megabytes."""
+    from models.training.memory import default_memory_mb
+
+    most = 2 * default_memory_mb()
+    limit = min(wanted_mb or most, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit * 1_000_000, limit * 1_000_000))
+    return limit
+
+
+def _carry_out(order: Order, limit: int, tell: Tell) -> dict[str, str]:
     from models.errors import ModelError
-    from models.training import TrainOptions, read_table, train, write
 
+    table_mb = max(int((limit - _LIBRARIES_MB) * _TABLE_SHARE), 1)
     try:
-        trained = train(read_table(Path(order.table)), TrainOptions(**order.options), on_event=tell)
-        write(trained, Path(order.folder))
+        _WORKS[order.work](order, table_mb, tell)
     except ModelError as error:
         return {"reason": str(error)}
     except MemoryError:
-        return {"reason": "The table does not fit into the memory of the worker; use fewer rows or columns."}
+        return {"reason": _MEMORY_ENDED.format(limit=limit)}
     except Exception as error:  # noqa: BLE001  ours, and the same next time: no use in trying again
+        if "bad alloc" in str(error).lower().replace("_", " "):
+            return {"reason": _MEMORY_ENDED.format(limit=limit)}
         traceback.print_exc()
-        return {"reason": f"The training stopped unexpectedly ({type(error).__name__}: {str(error)[:200]})."}
+        return {"reason": f"It stopped unexpectedly ({type(error).__name__}: {str(error)[:200]})."}
     return {"reason": ""}
+
+
+def _train(order: Order, table_mb: int, tell: Tell) -> None:
+    from models.training import TrainOptions, read_table, train, write
+
+    options = TrainOptions.from_json({**order.options, "memory_mb": table_mb})
+    table = read_table(Path(order.file), memory_mb=table_mb, seed=options.seed)
+    write(train(table, options, on_event=tell), Path(order.folder))
+
+
+def _assist(order: Order, table_mb: int, tell: Tell) -> None:
+    from models.training import TrainOptions, assist, read_table
+
+    options = TrainOptions.from_json({**order.options, "memory_mb": table_mb})
+    assist(read_table(Path(order.file), memory_mb=table_mb, seed=options.seed), options, on_event=tell)
+
+
+def _profile(order: Order, _table_mb: int, _tell: Tell) -> None:
+    from models.training import profile_file
+
+    file = Path(order.file)
+    found = profile_file(file, name=file.name, types=order.options["types"], drop=order.options["drop"])
+    (Path(order.folder) / PROFILE_FILE).write_bytes(orjson.dumps(found))
+
+
+def _import(order: Order, _table_mb: int, tell: Tell) -> None:
+    from models.training.foreign import check
+
+    message = "Opening the model and comparing its answers in two runtimes"
+    tell({"kind": "stage", "stage": "parity", "message": message, "progress": 0.2})
+    check(Path(order.file), order.options, Path(order.folder))
+
+
+_WORKS: dict[str, Callable[[Order, int, Tell], None]] = {
+    "train": _train,
+    "assist": _assist,
+    "profile": _profile,
+    "import": _import,
+}
 
 
 def _follow_worker() -> None:

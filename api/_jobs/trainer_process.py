@@ -1,4 +1,4 @@
-"""The worker's end of a training child: start it, read what it tells, end it at any moment.
+"""The worker's end of a child process: start it, read what it tells, end it at any moment.
 
 A process of its own, because a fit can neither be interrupted nor kept from eating the memory of a thread's process,
 and because a heartbeat must not wait for one.
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,12 +18,14 @@ from typing import Any
 
 import orjson
 
-from api._jobs.trainer import Order
+from api._jobs.errors import RunInterrupted, RunPostponed, RunRejected
+from api._jobs.trainer import ENDED, Order
 
 REPOSITORY = Path(__file__).parents[2]
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """The child reads uploaded data, so it gets no key and no address."""
 
+_LOOK_SECONDS = 0.5
 NICENESS = 10
 """Training yields to whatever answers people on the same machine."""
 
@@ -85,9 +88,32 @@ class TrainerProcess:
         self._lines.put(None)
 
 
+def run_to_end(process: TrainerProcess, seconds: float, stop: threading.Event) -> None:
+    """Wait until a child has done what it was asked, whatever it tells on the way.
+
+    Raises:
+        RunRejected: it cannot be done; with the child's reason, or because it takes too long.
+        RunPostponed: the child is gone.
+        RunInterrupted: the worker has to stop.
+    """
+    gives_up_at = time.monotonic() + seconds
+    while time.monotonic() < gives_up_at:
+        if stop.is_set():
+            raise RunInterrupted("The worker was told to stop.")
+        try:
+            event = process.next_event(_LOOK_SECONDS)
+        except EOFError as error:
+            raise RunPostponed(str(error)) from error
+        if event is not None and event["kind"] == ENDED:
+            if event["reason"]:
+                raise RunRejected(event["reason"])
+            return
+    raise RunRejected(f"It took longer than {seconds:.0f} seconds.")
+
+
 def _how_it_ended(code: int) -> str:
-    if code == -signal.SIGKILL:
-        return "The machine ended the training, most likely because its memory ran out."
+    if code in {-signal.SIGKILL, -signal.SIGABRT}:
+        return "The machine ended it, most likely because its memory ran out."
     if code < 0:
-        return f"The training was ended by {signal.Signals(-code).name}."
-    return f"The training ended with code {code}; the worker's log says why."
+        return f"It was ended by {signal.Signals(-code).name}."
+    return f"It ended with code {code}; the worker's log says why."

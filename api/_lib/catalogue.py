@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api._lib import artifacts, log
 from api._lib.auth import Caller
-from api._lib.errors import ModelNotFound, Unavailable
+from api._lib.errors import ModelNotFound, Unavailable, VersionNotFound
 from api._lib.lookup import Lookup
 from api._lib.memory import remember
 from api._lib.registry import CHAMPION
@@ -54,6 +54,7 @@ class Model(BaseModel):
     keep_inputs: bool = Field(description="Whether the rows that people send are kept with their predictions")
     champion: Version | None = Field(description="The version that answers when none is named")
     aliases: list[Alias]
+    archived_at: Time | None = Field(description="Retired since then: not listed, no new versions; it still answers")
     created_at: Time
     updated_at: Time
 
@@ -68,6 +69,9 @@ class ListedVersion(Version):
     """A version in the list of its model's."""
 
     aliases: list[str] = Field(description="Aliases that point at it", examples=[["champion"]])
+    note: str = Field(description="What people noted about it")
+    run_id: str | None = Field(description="The run that made it")
+    deleted_at: Time | None = Field(description="Its file is gone since then; its line in the history stays")
 
 
 class VersionList(BaseModel):
@@ -80,10 +84,10 @@ _scores: dict[str, Version] = {}
 _public: Lookup[str, bytes] = Lookup()
 
 
-async def list_models(caller: Caller) -> bytes:
+async def list_models(caller: Caller, *, archived: bool = False) -> bytes:
     """List what the caller may see, as JSON. What nobody in particular may see is kept for a moment."""
-    if caller.kind != "anonymous":
-        return await _list(caller.rights)
+    if caller.kind != "anonymous" or archived:
+        return await _list(caller.rights, archived=archived)
     try:
         return await _public.get("", lambda: _list(PUBLIC))
     except Unavailable:
@@ -101,6 +105,15 @@ async def find_model(slug: str, caller: Caller) -> Model:
             raise
         log.note_degraded("database")
         return _bundled_model(slug)
+
+
+async def find_version(slug: str, number: int, caller: Caller) -> ListedVersion:
+    """Find one version of a model that the caller may see."""
+    found = (await list_versions(slug, caller)).versions
+    version = next((each for each in found if each.number == number), None)
+    if version is None:
+        raise VersionNotFound(slug, str(number))
+    return version
 
 
 async def list_versions(slug: str, caller: Caller) -> VersionList:
@@ -126,8 +139,8 @@ def forget() -> None:
     _public.forget(lambda _: True)
 
 
-async def _list(rights: Rights) -> bytes:
-    return _dump(await _assemble(await store.list_models(rights), rights))
+async def _list(rights: Rights, *, archived: bool = False) -> bytes:
+    return _dump(await _assemble(await store.list_models(rights, archived=archived), rights))
 
 
 async def _assemble(rows: Sequence[store.Row], rights: Rights) -> list[Model]:
@@ -167,6 +180,7 @@ def _bundled_model(slug: str) -> Model:
         keep_inputs=True,
         champion=_version_of(card),
         aliases=[Alias(name=CHAMPION, number=None, updated_at=card.trained_at)],
+        archived_at=None,
         created_at=card.trained_at,
         updated_at=card.trained_at,
     )

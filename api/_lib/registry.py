@@ -1,4 +1,4 @@
-"""Which version a reference means: `model`, `model@alias` or `model@number` → id, number, digest.
+"""Which version a reference means: `model`, `model@alias`, `model@number` or `model@digest` → id, number, digest.
 
 What one caller may see is never kept for another: public models are looked up as nobody and shared, private ones are
 looked up and kept for each caller. Without the database the bundled champions go on.
@@ -19,7 +19,8 @@ from api._lib.upstream import PUBLIC, Rights
 CHAMPION = "champion"
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", re.ASCII)
-_REFERENCE = re.compile(r"[a-z][a-z0-9-]{0,31}|[0-9]{1,9}", re.ASCII)
+_REFERENCE = re.compile(r"[a-z][a-z0-9-]{0,31}|[0-9]{1,9}|[0-9a-f]{64}", re.ASCII)
+_DIGEST_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,15 @@ class _Known:
 
 _NOBODY = ""
 _lookup: Lookup[tuple[str, str], _Known | None] = Lookup()
-_versions: dict[tuple[str, int], Version] = {}
+_versions: dict[tuple[str, str], Version] = {}
 
 
 async def resolve(reference: str, caller: Caller) -> Found:
-    """Find the version that `model`, `model@alias` or `model@number` means for this caller.
+    """Find the version that `model`, `model@alias`, `model@number` or `model@digest` means for this caller.
 
     Raises:
         ModelNotFound: there is none, or not for this caller: the two are not told apart.
-        VersionNotFound: the model is there, the alias or number is not.
+        VersionNotFound: the model is there, the alias, number or digest is not, or its file was deleted.
         Unavailable: the database does not answer, and nothing was known before.
     """
     slug, _, wanted = reference.partition("@")
@@ -81,8 +82,8 @@ async def resolve(reference: str, caller: Caller) -> Found:
         return _bundled(slug, wanted)
     if known is None:
         raise ModelNotFound(slug)
-    if wanted[0].isdecimal():
-        version = await _numbered(known, slug, int(wanted), caller)
+    if wanted.isdecimal() or len(wanted) == _DIGEST_LENGTH:
+        version = await _find_pinned(known, slug, wanted, caller)
         return Found(slug, None, version, known.is_public, known.keeps_inputs)
     if wanted not in known.aliases:
         raise VersionNotFound(slug, wanted)
@@ -99,6 +100,7 @@ def peek_public(reference: str) -> Found | None:
 def forget(slug: str) -> None:
     """Ask again about a model that was just changed through this process."""
     _lookup.forget(lambda key: key[1] == slug)
+    _versions.clear()
 
 
 async def _look_up(slug: str, caller: Caller) -> _Known | None:
@@ -122,15 +124,17 @@ async def _ask(slug: str, rights: Rights) -> _Known | None:
     return _Known(row["id"], is_public, keeps_inputs, aliases)
 
 
-async def _numbered(known: _Known, slug: str, number: int, caller: Caller) -> Version:
+async def _find_pinned(known: _Known, slug: str, wanted: str, caller: Caller) -> Version:
+    """Find what a number or a digest means: always the same, so it is asked for once."""
     for found in known.aliases.values():
-        if found.version.number == number:
+        if wanted in {found.version.digest, str(found.version.number)}:
             return found.version
-    key = (known.id, number)
+    key = (known.id, wanted)
     if key not in _versions:
-        row = await models.find_version(known.id, number, caller.rights)
+        pinned = {"digest": wanted} if len(wanted) == _DIGEST_LENGTH else {"number": int(wanted)}
+        row = await models.find_version(known.id, caller.rights, **pinned)
         if row is None:
-            raise VersionNotFound(slug, str(number))
+            raise VersionNotFound(slug, wanted)
         remember(_versions, key, Version(**row))
     return _versions[key]
 

@@ -1,7 +1,7 @@
 -- One way from a row to a job, for everything that is done in the background.
 
 create function private.defer_job(
-  queue text, task text, lock text, args jsonb, scheduled_at timestamptz default null
+  queue text, task text, lock text, args jsonb, scheduled_at timestamptz default null, priority integer default 0
 ) returns void
 language plpgsql security definer
 -- procrastinate's own functions and triggers name their tables without a schema.
@@ -13,7 +13,7 @@ begin
   end if;
   perform procrastinate.procrastinate_defer_jobs_v1(array[
     row(
-      defer_job.queue, defer_job.task, 0, defer_job.lock, defer_job.lock, defer_job.args, defer_job.scheduled_at
+      defer_job.queue, defer_job.task, defer_job.priority, defer_job.lock, defer_job.lock, defer_job.args, defer_job.scheduled_at
     )::procrastinate.procrastinate_job_to_defer_v1
   ]);
 exception when unique_violation then
@@ -22,9 +22,9 @@ exception when unique_violation then
 end;
 $$;
 
-comment on function private.defer_job(text, text, text, jsonb, timestamptz) is
+comment on function private.defer_job(text, text, text, jsonb, timestamptz, integer) is
   'Queue a job in the transaction of the caller. Its lock names the row it is for: no two workers are at one row.';
-revoke all on function private.defer_job(text, text, text, jsonb, timestamptz) from public;
+revoke all on function private.defer_job(text, text, text, jsonb, timestamptz, integer) from public;
 
 create function private.has_job(task text, lock text) returns boolean
 language plpgsql stable security definer set search_path = ''

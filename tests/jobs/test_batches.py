@@ -222,7 +222,7 @@ def test_deleted_dataset_ends_the_batch(scoring: Scoring) -> None:
 
     scoring.bench.drain()
 
-    assert scoring.read(batch)["reason"] == "The dataset was deleted before it was scored."
+    assert scoring.read(batch)["reason"] == "The dataset was deleted before its turn came."
 
 
 def test_cancelled_batch_stops_and_leaves_nothing(scoring: Scoring) -> None:

@@ -107,10 +107,10 @@ def test_missing_upload_is_said(bench: Any, service: httpx.Client, unique: str) 
 
 
 def test_deleted_dataset_is_said(bench: Any, unique: str) -> None:
-    """Data may be deleted at any time; a run that waited for it ends readably."""
-    dataset = bench.upload(TABLE)
-    run = bench.insert_run(unique, dataset)
-    bench.value("delete from public.datasets where id = %s returning id", dataset)
+    """An account goes at any time, and its data with it; a run that waited for them ends readably."""
+    bench.owner = bench.stack.create_user("analyst")
+    run = bench.insert_run(unique, bench.upload(TABLE))
+    bench.value("delete from auth.users where id = %s returning id", bench.owner.id)
 
     go(run)
 

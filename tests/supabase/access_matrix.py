@@ -44,6 +44,14 @@ select run_events         denied   none     done     done     none     done     
 insert run_events         denied   denied   denied   denied   denied   denied   denied   denied
 update run_events         denied   denied   denied   denied   denied   denied   denied   denied
 delete run_events         denied   denied   denied   denied   denied   denied   denied   denied
+select version_remarks    none     none     done     done     none     done     done     done
+insert version_remarks    denied   denied   denied   denied   denied   denied   denied   denied
+update version_remarks    denied   denied   denied   denied   denied   denied   denied   denied
+delete version_remarks    denied   denied   denied   denied   denied   denied   denied   denied
+select replays            denied   none     done     done     none     done     done     done
+insert replays            denied   denied   denied   denied   denied   done     denied   done
+update replays            denied   denied   denied   denied   denied   denied   denied   denied
+delete replays            denied   denied   denied   denied   denied   denied   denied   denied
 select batches            denied   none     none     none     none     done     done     done
 insert batches            denied   denied   denied   denied   denied   done     denied   done
 update batches            denied   denied   denied   denied   denied   denied   denied   denied

@@ -114,6 +114,12 @@ class World:
         names, marks = ", ".join(named), ", ".join(["%s"] * len(named))
         return self.value(f"insert into public.batches ({names}) values ({marks}) returning id", *named.values())
 
+    def add_replay(self, version: UUID, against: UUID, **columns: Any) -> UUID:
+        """Queue a replay by a plain SQL insert."""
+        named = {"version_id": version, "against_id": against, **columns}
+        names, marks = ", ".join(named), ", ".join(["%s"] * len(named))
+        return self.value(f"insert into public.replays ({names}) values ({marks}) returning id", *named.values())
+
     def log(self, version: UUID, **facts: Any) -> dict[str, Any]:
         """Describe a prediction as the API logs it."""
         known = {"id": str(uuid7()), "version_id": str(version), "at": "2026-11-23T10:00:00Z", "source": "api"}
@@ -199,9 +205,12 @@ class Things:
     """What the owner has: the ids by table."""
 
     dataset: UUID
+    spare: UUID
     run: UUID
     key: UUID
     version: UUID
+    rival: UUID
+    replay: UUID
     batch: UUID
     subscription: UUID
     delivery: UUID
@@ -229,9 +238,14 @@ def things(world: World) -> Things:
     subscription = world.add_subscription(model="secret")
     hook = world.add_hook("secret")
     world.claim(hook)
+    rival = world.finish(world.add_run("secret", dataset), "c" * 64)
+    world.value("select public.describe_version('secret', 1, 'the first')")
     return Things(
         dataset=dataset,
+        spare=world.add_dataset(),
         run=run,
+        rival=rival,
+        replay=world.add_replay(versions[0], rival),
         key=world.add_key(),
         version=versions[0],
         batch=world.add_batch(dataset, versions[0]),

@@ -78,7 +78,7 @@ def test_batch_without_a_job_is_found(world: Any, things: Any) -> None:
 
 
 def test_batch_outlives_its_dataset(world: Any, things: Any) -> None:
-    """The row stays; its worker says why there is nothing to score."""
-    world.connection.execute("delete from public.datasets where id = %s", (things.dataset,))
+    """The account goes, and its data; the row stays, and its worker says why there is nothing to score."""
+    world.connection.execute("delete from auth.users where id = %s", (world.people["owner"],))
 
     assert world.row("select dataset_id, status from public.batches where id = %s", things.batch) == (None, "queued")

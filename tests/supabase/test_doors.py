@@ -114,4 +114,4 @@ def test_service_promotes_in_the_name_of_a_key_owner(
     answer = service_client.post("/rest/v1/rpc/promote", json={**body, "actor": analyst.id})
 
     assert answer.status_code == 200, answer.text
-    assert (answer.json()["evidence"], answer.json()["promoted_by"]) == ({"flips": [3]}, analyst.id)
+    assert (answer.json()["evidence"]["flips"], answer.json()["promoted_by"]) == ([3], analyst.id)

@@ -31,7 +31,10 @@ def hosted(world: Any) -> Any:
 
 def test_new_run_is_dispatched(hosted: Any) -> None:
     """One request, with the token in its header and only the id of the run in its body."""
-    run = hosted.add_run("penguins", hosted.add_dataset())
+    dataset = hosted.add_dataset()
+    hosted.connection.execute("delete from net.sent")
+
+    run = hosted.add_run("penguins", dataset)
 
     url, body, headers = hosted.row("select url, body, headers from net.sent")
     assert url == "https://api.github.com/repos/somebody/rowcast/dispatches"

@@ -1,4 +1,4 @@
-"""Datasets: what is known about the tables that people upload."""
+"""Datasets: what is known about the tables, and model files, that people bring."""
 
 from typing import Any
 
@@ -7,9 +7,16 @@ from api._lib.upstream import Rights, call
 
 Row = dict[str, Any]
 
+TABLE_ROWS = 50_000
+"""The most rows that one look at a table brings."""
+
 _PATH = "/rest/v1/datasets"
-_FACE = "id,name,filename,object_path,size_bytes,sha256,status,reason,rows,columns,profile,source,licence,created_at"
+_FACE = (
+    "id,name,filename,kind,object_path,size_bytes,sha256,status,reason,rows,columns,profile_status,profile_reason,"
+    "corrections,source,licence,created_at"
+)
 _REPRESENT = {"prefer": "return=representation"}
+_READ_SECONDS = 30.0
 
 
 async def create_dataset(row: Row, rights: Rights) -> Row:
@@ -19,17 +26,18 @@ async def create_dataset(row: Row, rights: Rights) -> Row:
     return dict(response.json()[0])
 
 
-async def list_datasets(rights: Rights, *, limit: int, before: str | None) -> list[Row]:
-    """List datasets, newest first."""
-    params = {"select": _FACE, "order": "id.desc", "limit": str(limit), **rights.own("owner_id")}
+async def list_datasets(rights: Rights, *, kind: str, limit: int, before: str | None) -> list[Row]:
+    """List datasets of one kind, newest first."""
+    params = {"select": _FACE, "kind": f"eq.{kind}", "order": "id.desc", "limit": str(limit), **rights.own("owner_id")}
     if before:
         params["id"] = f"lt.{before}"
     return list((await call("GET", _PATH, rights=rights, params=params)).json())
 
 
-async def find_dataset(dataset_id: str, rights: Rights) -> Row:
+async def find_dataset(dataset_id: str, rights: Rights, *, with_profile: bool = False) -> Row:
     """Find one dataset."""
-    params = {"select": _FACE, "id": f"eq.{dataset_id}", **rights.own("owner_id")}
+    face = f"{_FACE},profile" if with_profile else _FACE
+    params = {"select": face, "id": f"eq.{dataset_id}", **rights.own("owner_id")}
     found = (await call("GET", _PATH, rights=rights, params=params)).json()
     if not found:
         raise NotFound(f"There is no dataset {dataset_id} that you may see")
@@ -38,10 +46,32 @@ async def find_dataset(dataset_id: str, rights: Rights) -> Row:
 
 async def complete_dataset(dataset_id: str, *, sha256: str, size_bytes: int, rights: Rights) -> Row:
     """Say that the bytes are there; from now on they do not change."""
+    return await update_dataset(dataset_id, {"status": "ready", "sha256": sha256, "size_bytes": size_bytes}, rights)
+
+
+async def update_dataset(dataset_id: str, changes: Row, rights: Rights) -> Row:
+    """Change what may change about a dataset of the caller's."""
     params = {"select": _FACE, "id": f"eq.{dataset_id}", **rights.own("owner_id")}
-    changes = {"status": "ready", "sha256": sha256, "size_bytes": size_bytes}
     response = await call("PATCH", _PATH, rights=rights, params=params, json=changes, headers=_REPRESENT)
     changed = response.json()
     if not changed:
         raise NotFound(f"There is no dataset {dataset_id} of yours")
     return dict(changed[0])
+
+
+async def delete_dataset(dataset_id: str, rights: Rights) -> str | None:
+    """Delete a dataset that nothing needs; returns where its bytes were, None where there was none of the caller's."""
+    params = {"select": "object_path", "id": f"eq.{dataset_id}", **rights.own("owner_id")}
+    response = await call("DELETE", _PATH, rights=rights, params=params, headers=_REPRESENT)
+    gone = response.json()
+    return str(gone[0]["object_path"]) if gone else None
+
+
+async def read_table(
+    table: str, rights: Rights, *, rows: int, columns: list[str] | None, newest_by: str | None
+) -> list[Row]:
+    """Read rows of a table or view as the caller may see them; one more than asked for where there are more."""
+    sent = {"table_name": table, "row_limit": rows, "column_names": columns, "newest_by": newest_by}
+    path = "/rest/v1/rpc/read_table"
+    response = await call("POST", path, rights=rights, json=sent, deadline=_READ_SECONDS, is_repeatable=True)
+    return list(response.json())

@@ -1,0 +1,69 @@
+"""The notes of a search that several workers share: a schema of its own, and an account that can do nothing else.
+
+A training child reads uploaded data, so it gets no key. What it needs to join a search is the search's address: Optuna's
+tables in Postgres, for a role that sees no other table. The role's password follows from the secret key, so that every
+worker knows it and none has to keep it.
+"""
+
+import hashlib
+import hmac
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from uuid import UUID
+
+from psycopg import sql
+
+from api._jobs.connection import connect
+from api._lib.settings import settings
+
+SCHEMA = "optuna"
+ROLE = "rowcast_study"
+
+_PREPARE = """
+do $$
+begin
+  perform pg_advisory_xact_lock(hashtext('{schema}'));
+  if not exists (select from pg_catalog.pg_roles where rolname = '{role}') then
+    create role {role} login noinherit;
+  end if;
+  create schema if not exists {schema};
+  revoke all on schema {schema} from public;
+  grant usage, create on schema {schema} to {role};
+end;
+$$
+"""
+
+
+def share(run_id: UUID) -> dict[str, str]:
+    """Make ready what several workers need to search together, and say where it is."""
+    with connect("study") as connection:
+        connection.execute(sql.SQL(_PREPARE.format(schema=SCHEMA, role=ROLE)))
+        statement = sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(_password()))
+        connection.execute(statement)
+    return {"storage": _address(), "name": _name(run_id)}
+
+
+def forget(run_id: UUID) -> None:
+    """Delete the notes of a search that has ended."""
+    import optuna
+
+    try:
+        optuna.delete_study(study_name=_name(run_id), storage=_address())
+    except KeyError:  # it had not begun
+        return
+
+
+def _name(run_id: UUID) -> str:
+    return f"run-{run_id}"
+
+
+def _password() -> str:
+    return hmac.new(settings().supabase_secret_key.encode(), b"shared search", hashlib.sha256).hexdigest()
+
+
+def _address() -> str:
+    """Compose the address for SQLAlchemy; poolers want the project's name behind the role's."""
+    known = urlsplit(settings().database_url)
+    _, dot, project = (known.username or "").partition(".")
+    place = f"{quote(ROLE + dot + project)}:{_password()}@{known.hostname}:{known.port or 5432}"
+    query = {**dict(parse_qsl(known.query)), "options": f"-csearch_path={SCHEMA}"}
+    return urlunsplit(("postgresql+psycopg", place, known.path, urlencode(query, quote_via=quote), ""))
