@@ -15,6 +15,7 @@ from api._lib.model_schemas import ModelChanges, Reference, Slug, VersionChanges
 from api._lib.openapi import ANYONE, SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import models as store
+from models.card_readme import card_readme
 from models.contract import Card
 
 router = APIRouter(tags=["models"])
@@ -102,6 +103,23 @@ async def get_card(request: Request, slug: Slug, caller: AnyCaller, version: Ref
     content = await cards.read(found.version, caller.rights)
     etag = f'"{found.version.id or found.version.digest}"'
     return conditional.answer_json(request, content, cache_control=_lifetime(found), etag=etag)
+
+
+@router.get(
+    "/api/models/{slug}/readme",
+    responses={
+        200: {"description": "README.md", "content": {"text/markdown": {"schema": {"type": "string"}}}},
+        **problems(401, 403, 404, 422, 503),
+    },
+    response_class=Response,
+    openapi_extra=ANYONE,
+)
+async def get_readme(slug: Slug, caller: AnyCaller, version: Reference = registry.CHAMPION) -> Response:
+    """Get the card of a version as a README.md, with the front matter that Hugging Face reads."""
+    found = await registry.resolve(f"{slug}@{version}", caller)
+    text = card_readme(Card.model_validate_json(await cards.read(found.version, caller.rights)))
+    headers = {"cache-control": _lifetime(found), "vary": "authorization, x-api-key"}
+    return Response(text, media_type="text/markdown", headers=headers)
 
 
 @router.get(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api._lib import live
 from api._lib.app import create_app
 from api._lib.auth import Trainer
+from api._lib.dataset_schemas import ColumnType
 from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
@@ -23,11 +24,22 @@ router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 RunId = Annotated[Uuid, Path(description="Id of the run")]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
+Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "f1", "roc_auc", "r2", "rmse", "mae"]
+Weight = Annotated[float, Field(gt=0, le=1_000_000)]
+
 SLUG_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$"
 
 
 class _Sent(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class Holdout(_Sent):
+    """Which rows are kept for judging, where a random fifth would flatter."""
+
+    by: Literal["time", "group"] = Field(description="time: the newest rows; group: whole groups")
+    column: str = Field(min_length=1, max_length=500, examples=["date"])
+    share: float | None = Field(default=None, ge=0.05, le=0.5, description="Of the rows; 0.2 if absent")
 
 
 class RunOptions(_Sent):
@@ -37,6 +49,17 @@ class RunOptions(_Sent):
     seed: int | None = Field(default=None, ge=0, le=999_999_999, description="Same data and seed, same model")
     drop: list[str] | None = Field(default=None, max_length=1000, description="Columns to leave out", examples=[["id"]])
     task: Task | None = Field(default=None, description="Found from the target if absent")
+    types: dict[str, ColumnType] | None = Field(
+        default=None, max_length=1000, description="What columns really are", examples=[{"zip": "category"}]
+    )
+    metric: Metric | None = Field(default=None, description="What the search optimises; log_loss or r2 if absent")
+    class_weights: Literal["balanced"] | dict[str, Weight] | None = Field(
+        default=None, description="How much an error on a class counts", examples=["balanced"]
+    )
+    holdout: Holdout | None = Field(default=None, description="A random fifth if absent")
+    workers: int | None = Field(
+        default=None, ge=1, le=8, description="How many workers may search together; 1 if absent"
+    )
 
 
 class RunOrder(_Sent):

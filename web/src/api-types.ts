@@ -449,6 +449,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{slug}/readme": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_readme_api_models__slug__readme_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/{slug}/replays": {
         parameters: {
             query?: never;
@@ -1141,6 +1157,12 @@ export interface components {
             at: string;
             model: string;
         };
+        Holdout: {
+            /** @enum {string} */
+            by: "time" | "group";
+            column: string;
+            share?: number | null;
+        };
         Hook: {
             alias: string;
             /** Format: date-time */
@@ -1672,10 +1694,19 @@ export interface components {
             runs: components["schemas"]["Run"][];
         };
         RunOptions: {
+            class_weights?: "balanced" | {
+                [key: string]: number;
+            } | null;
             drop?: string[] | null;
+            holdout?: components["schemas"]["Holdout"] | null;
+            metric?: ("log_loss" | "accuracy" | "balanced_accuracy" | "f1" | "roc_auc" | "r2" | "rmse" | "mae") | null;
             seed?: number | null;
             task?: ("binary" | "multiclass" | "regression") | null;
             time_budget_seconds?: number | null;
+            types?: {
+                [key: string]: "number" | "number:decimal_comma" | "number:thousands_comma" | "integer" | "boolean" | "category" | "date" | "date:day_first" | "date:month_first" | "text" | "id";
+            } | null;
+            workers?: number | null;
         };
         RunOrder: {
             dataset_id: string;
@@ -4807,6 +4838,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PromotionList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_readme_api_models__slug__readme_get: {
+        parameters: {
+            query?: {
+                version?: string;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
                 };
             };
             401: {
