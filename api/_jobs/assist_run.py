@@ -8,7 +8,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -17,7 +19,7 @@ from procrastinate import JobContext
 from api._jobs import study
 from api._jobs.errors import JobError, RunInterrupted
 from api._jobs.queue import TRAINING_QUEUE, TryAgain, app
-from api._jobs.run_record import RunRecord
+from api._jobs.run_record import Event, RunRecord
 from api._jobs.storage import Storage
 from api._jobs.tables import fetch_file
 from api._jobs.trainer import ENDED, Order
@@ -65,11 +67,24 @@ def _help(record: RunRecord, storage: Storage, helper: int, stop: threading.Even
         options = compose(record.facts) | {"study": study.share(record.row_id)}
         order = Order(str(table), name, options, "assist", settings().training_memory_mb)
         with TrainerProcess.start(order) as process:
-            reason = _follow(process, lambda: record.look() == "running" and record.attempt == attempt, stop)
+            is_wanted = lambda: record.look() == "running" and record.attempt == attempt  # noqa: E731
+            reason = _follow(process, is_wanted, lambda event: _tell(record, {**event, "worker": helper + 1}), stop)
     log.info("help ended", run_id=str(record.row_id), helper=helper, reason=reason)
 
 
-def _follow(process: TrainerProcess, is_wanted: Callable[[], bool], stop: threading.Event) -> str:
+def _tell(record: RunRecord, event: dict[str, Any]) -> None:
+    """Add a trial to the events of the run, as the leading worker does with its own."""
+    kind, at = event.pop("kind"), datetime.fromisoformat(event.pop("at"))
+    event.pop("progress", None)
+    record.note([Event(kind, event, at)])
+
+
+def _follow(
+    process: TrainerProcess,
+    is_wanted: Callable[[], bool],
+    tell: Callable[[dict[str, Any]], None],
+    stop: threading.Event,
+) -> str:
     looked_at = time.monotonic()
     while True:
         if stop.is_set():
@@ -77,6 +92,8 @@ def _follow(process: TrainerProcess, is_wanted: Callable[[], bool], stop: thread
         event = process.next_event(LOOK_SECONDS)
         if event is not None and event["kind"] == ENDED:
             return str(event["reason"])
+        if event is not None and event["kind"] == "trial":
+            tell(event)
         if time.monotonic() - looked_at >= LOOK_SECONDS:
             looked_at = time.monotonic()
             if not is_wanted():

@@ -1,0 +1,32 @@
+"""One run, two workers: the second joins the search, and one version comes of it."""
+
+from typing import Any
+
+import pytest
+
+TABLE = "mass,wing,island,species\n" + "".join(
+    f"{3400 + 23 * (n % 20) + 600 * (n % 3)},{180 + n % 13 + 9 * (n % 3)},{'xyz'[n % 3]},{'abc'[n % 3]}\n"
+    for n in range(400)
+)
+
+
+@pytest.mark.slow
+def test_two_workers_share_one_search(bench: Any, unique: str) -> None:
+    """Both try recipes in the same study; the run ends once, and the notes of the search are gone."""
+    run = bench.insert_run(unique, bench.upload(TABLE), time_budget_seconds=20, workers=2)
+    workers = [bench.start_worker() for _ in range(2)]
+
+    bench.wait_until(lambda: bench.state(run) in {"succeeded", "failed"}, 90)
+
+    logs = [worker.log.read_text() for worker in workers]
+    assert bench.state(run) == "succeeded", (bench.reason(run), logs)
+    assert sum("help started" in log for log in logs) == 1, logs
+    assert sum("run started" in log for log in logs) == 1, logs
+    who = "select count(*) from public.run_events where run_id = %s and kind = 'trial' and data ->> 'worker' = '2'"
+    assert bench.value(who, run) >= 1, logs
+    assert bench.value("select count(*) from public.versions where run_id = %s", run) == 1
+    bench.wait_until(
+        lambda: bench.value("select count(*) from optuna.studies where study_name = %s", f"run-{run}") == 0, 20
+    )
+    rights = "select has_table_privilege('rowcast_study', 'public.datasets', 'select')"
+    assert bench.value(rights) is False
