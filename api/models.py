@@ -162,7 +162,7 @@ async def get_artifact(
     return FileResponse(artifact.model, media_type="application/octet-stream", filename=name, headers=headers)
 
 
-router.include_router(model_moves.router)
+router.routes.extend(model_moves.router.routes)  # as create_app does: their paths are whole
 
 
 def _lifetime(found: registry.Found) -> str:
