@@ -1,6 +1,8 @@
 """Several workers, one search: they meet in Postgres, and one of them writes the result."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -33,14 +35,19 @@ def address(stack, request):
 
 
 def _until_the_helper_has_tried(stack) -> None:
-    """Wait, however busy the machine is, for a trial that is not the leader's, who has told none yet."""
-    count = "select count(distinct value_json) from study_test.trial_user_attributes where key = 'worker'"
-    deadline = time.monotonic() + 60
+    """Wait, however busy the machine is, for a completed trial that is not of this process."""
+    statement = """
+        select count(*) from study_test.trial_user_attributes join study_test.trials using (trial_id)
+        where key = 'worker' and value_json <> %s and state = 'COMPLETE'
+    """
+    own = json.dumps(f"{socket.gethostname()}:{os.getpid()}")
+    deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
         with stack.connect() as connection:
-            if connection.execute(count).fetchone()[0]:
+            if connection.execute(statement, [own]).fetchone()[0]:
                 return
         time.sleep(0.2)
+    raise AssertionError("the helper completed no trial")
 
 
 @pytest.mark.timeout(180)
