@@ -45,6 +45,8 @@ class Receiver:
     """Path -> what it does, where that is not its name's."""
 
     open_now: int = 0
+    """Connections that are open."""
+
     most_open: Counter[str] = field(default_factory=Counter)
     """Path -> most requests under way at a time."""
 
@@ -81,6 +83,7 @@ class Receiver:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open_now += 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 request = await _read(reader)
@@ -92,6 +95,7 @@ class Receiver:
                     await (self.behaviours.get(path) or BEHAVIOURS.get(path, answer))(reader, writer, request)
                 finally:
                     self._under_way[path] -= 1
+        self.open_now -= 1
         writer.close()
 
 

@@ -30,8 +30,9 @@ BODY_BYTES = 4096
 _DRAINED_BYTES = 65_536
 """A body up to this size is read to its end, so that the connection can be used again."""
 
-_KEPT_CONNECTIONS = 8
-_KEPT_DOORS = 128
+_KEPT_CONNECTIONS = 128
+"""Unused ones, to all receivers together."""
+
 _KEPT_SECONDS = 20.0
 _MAX_ADDRESSES = 3
 
@@ -56,14 +57,14 @@ class Sender:
         self._seconds = seconds
         self._tls = httpx.create_ssl_context()
         self._backend = _make_backend(resolve, allows_private=allows_private)
-        self._doors: dict[str, _Door] = {}
+        self._kept: list[httpcore.AsyncHTTPConnection] = []
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for door in self._doors.values():
-            await door.connections.aclose()
+        while self._kept:
+            await self._kept.pop().aclose()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send one message and return the answer, whatever its status.
@@ -75,8 +76,8 @@ class Sender:
 
         address = check_url(url, allows_private=self._allows_private)
         try:
-            async with self._door(address) as connections, asyncio.timeout(self._seconds) as patience:
-                return await _exchange(connections, address, body, headers, patience)
+            async with self._connection(address) as connection, asyncio.timeout(self._seconds) as patience:
+                return await _exchange(connection, address, body, headers, patience)
         except TimeoutError as error:
             raise SendFailed(f"No answer within {self._seconds:g} s") from error
         except httpcore.TimeoutException as error:
@@ -87,47 +88,46 @@ class Sender:
             raise SendFailed(_explain(error)) from error
 
     @asynccontextmanager
-    async def _door(self, address: "httpx.URL") -> "AsyncIterator[httpcore.AsyncConnectionPool]":
-        """Give the connections to a receiver: a pool each, as one pool for all costs the square of their number."""
-        origin = f"{address.scheme}://{address.netloc.decode()}"
-        door = self._doors.pop(origin, None)
-        if door is None:
-            await self._close_unused()
-            door = _Door(self._make_pool())
-        self._doors[origin] = door  # the one used last stands last
-        door.users += 1
-        try:
-            yield door.connections
-        finally:
-            door.users -= 1
+    async def _connection(self, address: "httpx.URL") -> "AsyncIterator[httpcore.AsyncHTTPConnection]":
+        """Give a message a connection that is its own as long as it is under way.
 
-    def _make_pool(self) -> "httpcore.AsyncConnectionPool":
+        No pool hands it out: a pool lets messages wait for each other, and never gets back what it had set aside for one
+        that was cancelled while it waited.
+        """
         import httpcore
 
-        return httpcore.AsyncConnectionPool(
-            ssl_context=self._tls,
-            max_keepalive_connections=_KEPT_CONNECTIONS,
-            keepalive_expiry=_KEPT_SECONDS,
-            network_backend=self._backend,
+        origin = httpcore.URL(str(address)).origin
+        connection = await self._take(origin) or httpcore.AsyncHTTPConnection(
+            origin, ssl_context=self._tls, keepalive_expiry=_KEPT_SECONDS, network_backend=self._backend
         )
+        try:
+            yield connection
+        finally:
+            await self._keep(connection)
 
-    async def _close_unused(self) -> None:
-        if len(self._doors) < _KEPT_DOORS:
-            return
-        for origin in [origin for origin, door in self._doors.items() if not door.users][: _KEPT_DOORS // 2]:
-            await self._doors.pop(origin).connections.aclose()
+    async def _take(self, origin: "httpcore.Origin") -> "httpcore.AsyncHTTPConnection | None":
+        """Take the connection to a receiver that was used last, if one of those that are kept still holds."""
+        for connection in [each for each in reversed(self._kept) if each.can_handle_request(origin)]:
+            if connection not in self._kept:
+                continue  # taken while an old one was being closed
+            self._kept.remove(connection)
+            if not connection.has_expired():
+                return connection
+            await connection.aclose()
+        return None
 
-
-@dataclass(slots=True)
-class _Door:
-    """The connections to one receiver, and how many messages are under way over them."""
-
-    connections: "httpcore.AsyncConnectionPool"
-    users: int = 0
+    async def _keep(self, connection: "httpcore.AsyncHTTPConnection") -> None:
+        """Keep a connection over which an exchange came to its end; close any other, and the oldest of too many."""
+        if connection.is_idle() and not connection.is_closed():
+            self._kept.append(connection)
+            if len(self._kept) <= _KEPT_CONNECTIONS:
+                return
+            connection = self._kept.pop(0)
+        await connection.aclose()
 
 
 async def _exchange(
-    connections: "httpcore.AsyncConnectionPool",
+    connection: "httpcore.AsyncHTTPConnection",
     address: "httpx.URL",
     body: bytes,
     headers: Mapping[str, str],
@@ -136,7 +136,7 @@ async def _exchange(
     sent = [(name.encode(), value.encode()) for name, value in headers.items()]
     target = str(address.copy_with(fragment=None))
     timeouts = {"connect": CONNECT_SECONDS}
-    async with connections.stream(
+    async with connection.stream(
         "POST", target, headers=sent, content=body, extensions={"timeout": timeouts}
     ) as response:
         patience.reschedule(None)

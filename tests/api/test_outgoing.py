@@ -5,6 +5,7 @@ import datetime as dt
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,64 @@ def test_connections_are_used_again(receiver: Receiver):
 
     assert _run(often, True, 5, {"resolve": resolve}).status == 200
     assert asked == ["kept.test"]
+
+
+def test_messages_to_one_host_never_wait_for_each_other(receiver: Receiver):
+    """Many addresses are on one host: those that hang cost the others nothing, neither at once nor after they gave up."""
+
+    async def attempt(sender: Sender, path: str) -> str:
+        try:
+            return str((await sender.post(receiver.url(path), b"{}", {})).status)
+        except SendFailed as error:
+            return str(error)
+
+    async def run() -> tuple[Counter[str], str]:
+        async with Sender(allows_private=True, seconds=2) as sender:
+            paths = ["/hang"] * 32 + ["/in"] * 32
+            told = await asyncio.gather(*(attempt(sender, path) for path in paths))
+            return Counter(told), await attempt(sender, "/in")
+
+    told, afterwards = asyncio.run(run())
+
+    assert told == {"200": 32, "No answer within 2 s": 32}
+    assert afterwards == "200"
+
+
+def test_message_that_is_cancelled_at_any_moment_blocks_no_other(receiver: Receiver):
+    """A sender that is stopped again and again, before, in and after the handshake, still reaches the receiver."""
+
+    async def run() -> int:
+        async with Sender(allows_private=True, seconds=5) as sender:
+            for turns in range(30):
+                posts = [asyncio.create_task(sender.post(receiver.url("/in"), b"{}", {})) for _ in range(16)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                for post in posts:
+                    post.cancel()
+                await asyncio.gather(*posts, return_exceptions=True)
+            return (await sender.post(receiver.url("/in"), b"{}", {})).status
+
+    assert asyncio.run(run()) == 200
+
+
+def test_few_connections_are_kept(monkeypatch: pytest.MonkeyPatch):
+    """After many messages at once only so many connections stay open, and none after the sender."""
+    monkeypatch.setattr("api._lib.outgoing._KEPT_CONNECTIONS", 3)
+
+    async def until_open(receiver: Receiver, count: int) -> None:
+        async with asyncio.timeout(20):
+            while receiver.open_now != count:
+                await asyncio.sleep(0.01)
+
+    async def run(receiver: Receiver) -> None:
+        async with Sender(allows_private=True, seconds=10) as sender:
+            await asyncio.gather(*(sender.post(receiver.url("/slow"), b"{}", {}) for _ in range(12)))
+            assert receiver.most_open["/slow"] == 12
+            await until_open(receiver, 3)
+        await until_open(receiver, 0)
+
+    with Receiver() as receiver:
+        asyncio.run(run(receiver))
 
 
 def _certificate(folder: Path, name: str, *, days: int = 1) -> tuple[Path, Path]:

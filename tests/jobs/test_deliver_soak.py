@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -12,17 +13,16 @@ from uuid import UUID
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from api._jobs.delivery_store import DeliveryStore
-from api._lib import upstream
-from api._lib.delivering import Plan
-from api._lib.delivery_round import Round
-from api._lib.outgoing import Sender
 from tests.jobs.post_office import PostOffice
 from tests.receiver import Request, answer
 
 END_LEASES = """
 update public.deliveries set leased_until = now()
 where id in (select id from public.deliveries where leased_until > now() for update skip locked)
+"""
+END_WAITS = """
+update public.deliveries set next_attempt_at = now()
+where id in (select id from public.deliveries where state = 'failed' and next_attempt_at > now() for update skip locked)
 """
 IS_FULL = os.environ.get("ROWCAST_SOAK") == "full"
 
@@ -61,37 +61,23 @@ class Effects:
         await answer(reader, writer, Request("/200", {}, b""))
 
 
-async def _send_all(office: PostOffice, count: int, chance: random.Random) -> int:
-    """Let two senders at it, and end one of them without a word again and again; return how often."""
-    plan = Plan(waits=(0.02,) * 60, spread=chance.random)
-    kills = recent = 0
-    async with Sender(allows_private=True, seconds=5) as sender, DeliveryStore() as store:
-        # One sends as a worker does, the other, which is killed, as a function does.
-        rounds = [asyncio.create_task(Round(sender, plan, **options).serve()) for options in ({}, {"store": store})]
-        while await asyncio.to_thread(_left, office):
-            await asyncio.sleep(0.5)
-            if kills <= 3 + count // 10_000:
-                kills, recent = kills + 1, 2
-                await _kill(rounds[0])
-                rounds[0] = asyncio.create_task(Round(sender, plan).serve())
-            if recent:
-                # As if the minute of a dead sender's leases had passed; the other one loses some of its own by that. Twice,
-                # as the last thing that the dead one has asked for may be granted late.
-                recent -= 1
-                office.bench.connection.execute(END_LEASES)
-        for each in rounds:
-            each.cancel()
-        await asyncio.gather(*rounds, return_exceptions=True)
-        await upstream.client().aclose()
-    return kills
-
-
-async def _kill(serving: asyncio.Task[None]) -> None:
-    """End a sender as a killed process ends: nothing more is written down, nothing is given back."""
-    mine = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == "Round._serve"]
-    mine[0].cancel()
-    serving.cancel()
-    await asyncio.gather(serving, *mine[:1], return_exceptions=True)
+def _send_all(office: PostOffice, count: int, kills: int) -> int:
+    """Let two workers at it, and kill one of them again and again, evenly spread over the work; return how often."""
+    workers = [office.bench.start_worker() for _ in range(2)]
+    killed = recent = 0
+    while left := _left(office):
+        time.sleep(0.1)
+        office.bench.connection.execute(END_WAITS)
+        if killed < kills and count - left >= count * (killed + 1) / (kills + 1):
+            workers.pop(0).end(signal.SIGKILL)
+            workers.append(office.bench.start_worker())
+            killed, recent = killed + 1, 10
+        if recent:
+            # As if the minute of a dead worker's leases had passed; the other one loses some of its own by that. Several
+            # times, as the last thing that the dead one has asked for may be granted late.
+            recent -= 1
+            office.bench.connection.execute(END_LEASES)
+    return killed
 
 
 def _left(office: PostOffice) -> int:
@@ -101,10 +87,9 @@ def _left(office: PostOffice) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_soak_loses_none_and_doubles_none_in_effect(office: PostOffice) -> None:
-    """Faults, killed senders, 20 receivers: every message arrives everywhere, and only ever as itself."""
-    receivers, events = 20, 2500 if IS_FULL else 75
-    chance = random.Random(8)
-    effects = Effects(chance)
+    """Faults, killed workers, 20 receivers: every message arrives everywhere, and only ever as itself."""
+    receivers, events, kills = (20, 2500, 8) if IS_FULL else (20, 75, 2)
+    effects = Effects(random.Random(8))
     paths = [f"/{name:02d}x" for name in range(receivers)]
     subscriptions: list[UUID] = []
     for path in paths:
@@ -113,13 +98,14 @@ def test_soak_loses_none_and_doubles_none_in_effect(office: PostOffice) -> None:
     office.emit(events)
     started = time.perf_counter()
 
-    kills = asyncio.run(_send_all(office, receivers * events, chance))
+    killed = _send_all(office, receivers * events, kills)
 
     seconds = time.perf_counter() - started
     ids = {str(each) for each in office.bench.column("select id from public.events")}
     states = dict(
         office.bench.connection.execute("select state, count(*) from public.deliveries group by 1").fetchall()
     )
+    assert killed == kills
     assert states == {"delivered": receivers * events}
     assert {path: set(done) for path, done in effects.done.items()} == dict.fromkeys(paths, ids)
     assert all(len(bodies) == 1 for bodies in effects.bodies.values())
@@ -130,7 +116,7 @@ def test_soak_loses_none_and_doubles_none_in_effect(office: PostOffice) -> None:
     again = sum(times - 1 for done in effects.done.values() for times in done.values())
     print(
         f"{receivers * events} deliveries in {seconds:.0f} s ({receivers * events / seconds:.0f}/s), {sent} messages, "
-        f"{dict(effects.faults)}, {kills} killed senders, {again} came again under their id"
+        f"{dict(effects.faults)}, {kills} killed workers, {again} came again under their id"
     )
 
 
