@@ -51,10 +51,10 @@ def run_tests(arguments: Pytest = None) -> int:
     if arguments:
         return _follow([sys.executable, "-m", "pytest", *arguments]).exit_code
     checked = _run("check")
-    if checked.exit_code == EXIT_INTERRUPTED:
+    if checked.is_interrupted:
         return EXIT_INTERRUPTED
     tested = _run("test")
-    if tested.exit_code == EXIT_INTERRUPTED:
+    if tested.is_interrupted:
         return EXIT_INTERRUPTED
     counts, words = tested.counts, {True: "pass", False: "fail"}
     print(f"\nThe checks {words[checked.exit_code == 0]}, the tests {words[tested.exit_code == 0]}", end="")
@@ -71,6 +71,7 @@ class Outcome:
 
     def __init__(self) -> None:
         self.exit_code = 0
+        self.is_interrupted = False
         self.counts: Counter[str] = Counter()
 
     def read(self, line: str) -> None:
@@ -118,7 +119,8 @@ def _follow(command: list[str]) -> Outcome:
                 outcome.read(line)
             outcome.exit_code = process.wait()
         except KeyboardInterrupt:
-            outcome.exit_code = EXIT_INTERRUPTED
+            # Told apart from a failure: Nx ends with this very code when a target was left out, too.
+            outcome.exit_code, outcome.is_interrupted = EXIT_INTERRUPTED, True
             _end(process)
     return outcome
 

@@ -88,5 +88,9 @@ app = App(
         "api._jobs.profile_dataset",
         "api._jobs.replay",
         "api._jobs.sweep",
+        "api._jobs.counting",
+        "api._jobs.drift_watch",
+        "api._jobs.retention",
+        "api._jobs.quota_watch",
     ],
 )

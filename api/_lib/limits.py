@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from upstash_ratelimit.asyncio import FixedWindow
 
 MINUTE, DAY = 60, 86_400
-WRONG_CREDENTIALS = 100
-"""Wrong tokens and keys per address and minute, after which unknown ones are no longer looked up."""
-
 NEAR_PARTS = 5
 """A quota is near when this part of it is left."""
 
@@ -64,7 +61,7 @@ def _ledgers() -> _Ledgers:
         Ledger(Policy("user", known.limit_user, MINUTE)),
         Ledger(address),
         Ledger(anonymous, first_due=max(1, known.limit_anonymous // _FIRST_PARTS)),
-        Ledger(Policy("credentials", WRONG_CREDENTIALS, MINUTE)),
+        Ledger(Policy("credentials", known.limit_credentials, MINUTE)),
         b"%b, %b" % (address.field, anonymous.field),
     )
 

@@ -70,6 +70,11 @@ class Settings:
         default=20_000,
         help="Requests per day without a credential, from all addresses together",
     )
+    limit_credentials: int = _env(
+        "ROWCAST_LIMIT_CREDENTIALS",
+        default=100,
+        help="Wrong keys and tokens per minute from one address, after which unknown ones are no longer looked up",
+    )
     private_receivers: bool = _env(
         "ROWCAST_PRIVATE_RECEIVERS",
         default=False,

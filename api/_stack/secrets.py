@@ -27,7 +27,7 @@ _GENERATORS: dict[str, Callable[[], str]] = {
 }
 
 
-_LIMITS = ("ROWCAST_LIMIT_KEY", "ROWCAST_LIMIT_USER", "ROWCAST_LIMIT_ADDRESS", "ROWCAST_LIMIT_ANONYMOUS")
+_LIMITS = tuple(f"ROWCAST_LIMIT_{name}" for name in ("KEY", "USER", "ADDRESS", "ANONYMOUS", "CREDENTIALS"))
 _UNLIMITED = "1000000000"
 """One person's own machine is not shared with strangers."""
 

@@ -16,6 +16,7 @@ from tests.api.conftest import api_process
 from tests.conftest import RunningStack, User
 
 ROW = {"length": 1}
+WRONG_CREDENTIALS = 30
 
 
 @pytest.fixture
@@ -129,7 +130,8 @@ def instances(
 ) -> Iterator[list[httpx.Client]]:
     """Run two instances of one deployment with small limits, as the platform would."""
     folder: Path = tmp_path_factory.mktemp("instances")
-    small = {"ROWCAST_LIMIT_KEY": "40", "ROWCAST_LIMIT_USER": "24", "ROWCAST_LIMIT_ADDRESS": "16", "VERCEL": "1"}
+    quotas = {"KEY": 40, "USER": 24, "ADDRESS": 16, "CREDENTIALS": WRONG_CREDENTIALS}
+    small = {"VERCEL": "1", **{f"ROWCAST_LIMIT_{name}": str(quota) for name, quota in quotas.items()}}
     with api_process(stack, folder / "one", **small) as one, api_process(stack, folder / "two", **small) as two:
         yield [one, two]
 
@@ -246,7 +248,7 @@ def test_wrong_credentials_are_not_looked_up_for_ever(
 
     guesses = [
         _ask(instances[0], public_model, 1, **{"x-api-key": f"rc_guess_{number}", **from_there})[0]
-        for number in range(limits.WRONG_CREDENTIALS + 1)
+        for number in range(WRONG_CREDENTIALS + 1)
     ]
 
     assert {answer.status_code for answer in guesses[:-1]} == {401}
