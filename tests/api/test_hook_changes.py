@@ -1,5 +1,6 @@
 """Hooks without signatures: API keys, database webhooks, and predictions written back into their rows."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -91,15 +92,17 @@ def test_changes_that_ask_for_no_prediction(open_hook: Opener, api: httpx.Client
 
 
 @pytest.fixture
-def flowers(stack: RunningStack, unique: str) -> str:
-    """Make a table of somebody's, with two rows."""
+def flowers(stack: RunningStack, unique: str) -> Iterator[str]:
+    """Make a table of somebody's, with two rows, for as long as the test takes."""
     with stack.connect() as connection:
         connection.execute(
             f"create table public.{unique} (id bigint primary key, length float8, width int, island text, "
             "ml_score float8, ml_label text, ml_version int, ml_predicted_at timestamptz)"
         )
         connection.execute(f"insert into public.{unique} values (1, 1.0, 2, 'Biscoe'), (2, 3.0, 1, 'Dream')")
-    return unique
+    yield unique
+    with stack.connect() as connection:
+        connection.execute(f"drop table public.{unique}")
 
 
 def allow(stack: RunningStack, sender: Sender, table: str) -> None:
