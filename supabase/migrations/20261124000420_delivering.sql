@@ -136,10 +136,7 @@ declare
   retry_seconds double precision := (outcome ->> 'retry_seconds')::double precision;
   delivery public.deliveries;
 begin
-  select * into delivery from public.deliveries as held where held.id = (outcome ->> 'delivery_id')::uuid for update;
-  if delivery.id is null then
-    return; -- the subscription was deleted meanwhile
-  end if;
+  select * into delivery from public.deliveries as held where held.id = (outcome ->> 'delivery_id')::uuid;
   insert into public.delivery_attempts
     (delivery_id, number, at, url, request_headers, status, response_headers, response_body, ms, reason)
   values (
@@ -165,19 +162,50 @@ begin
 end;
 $$;
 
-comment on function private.record_attempt(jsonb) is 'Write down one attempt and what follows from it.';
+comment on function private.record_attempt(jsonb) is 'Write down one attempt at a locked delivery, and what follows from it.';
 revoke all on function private.record_attempt(jsonb) from public;
+
+create function private.lock_deliveries(chosen uuid[]) returns setof uuid
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  receivers uuid[];
+begin
+  receivers := array(
+    select held.id from public.subscriptions as held
+    where held.id in (select each.subscription_id from public.deliveries as each where each.id = any (chosen))
+    for key share skip locked
+  );
+  return query
+    select each.id from public.deliveries as each
+    where each.id = any (chosen) and each.subscription_id = any (receivers)
+    order by each.subscription_id, each.id
+    for update;
+end;
+$$;
+
+comment on function private.lock_deliveries(uuid[]) is
+  'Lock deliveries, so that nobody waits for anybody in a ring: always in the same order, before any change to their '
+  'subscriptions, whose deletion then waits. A subscription that is being deleted is passed by, with its deliveries.';
+revoke all on function private.lock_deliveries(uuid[]) from public;
 
 create function public.record_attempts(batch jsonb) returns integer
 language plpgsql security definer set search_path = ''
 as $$
 declare
+  attempts jsonb := private.as_object(record_attempts.batch) -> 'attempts';
   recorded integer := 0;
+  locked uuid[];
   outcome jsonb;
 begin
-  -- In the order of ids: two senders that write down attempts at the same deliveries never wait for each other in a ring.
+  locked := array(
+    select private.lock_deliveries(
+      array(select (value ->> 'delivery_id')::uuid from jsonb_array_elements(attempts) as value)
+    )
+  );
   for outcome in
-    select value from jsonb_array_elements(private.as_object(record_attempts.batch) -> 'attempts') as value
+    select value from jsonb_array_elements(attempts) as value
+    where (value ->> 'delivery_id')::uuid = any (locked)
     order by value ->> 'subscription_id', value ->> 'delivery_id'
   loop
     perform private.record_attempt(outcome);
@@ -196,18 +224,18 @@ create function public.release_deliveries(batch jsonb) returns integer
 language plpgsql security definer set search_path = ''
 as $$
 declare
+  leases uuid[] := array(
+    select jsonb_array_elements_text(private.as_object(release_deliveries.batch) -> 'leases')::uuid
+  );
   released integer;
 begin
   update public.deliveries as held set lease_id = null, leased_until = null
-  where held.id in (
-    -- Whoever changes several goes in the same order: by subscription, then by delivery.
-    select leased.id from public.deliveries as leased
-    where leased.leased_until is not null and leased.lease_id = any (array(
-      select jsonb_array_elements_text(private.as_object(release_deliveries.batch) -> 'leases')::uuid
+  where held.lease_id = any (leases) and held.id = any (array(
+    select private.lock_deliveries(array(
+      select leased.id from public.deliveries as leased
+      where leased.leased_until is not null and leased.lease_id = any (leases)
     ))
-    order by leased.subscription_id, leased.id
-    for update
-  );
+  ));
   get diagnostics released = row_count;
   return released;
 end;
@@ -338,6 +366,8 @@ begin
   if not replayed.is_enabled then
     raise exception 'The subscription is switched off; switch it on first.' using errcode = 'PT409';
   end if;
+  -- A deletion waits until this is done.
+  perform from public.subscriptions as held where held.id = replayed.id for key share;
   -- The same event, so the same webhook-id: a receiver that has it already can tell.
   update public.deliveries as held
   set state = 'pending', failures = 0, next_attempt_at = now(), ended_at = null, reason = null
@@ -386,6 +416,7 @@ begin
           and each.ended_at < now() - interval '30 days'
         order by each.ended_at
         limit 1000
+        for update skip locked
       ) as ended
       limit 5000
     )
