@@ -45,6 +45,8 @@ class Holdout(_Sent):
 class RunOptions(_Sent):
     """How to train. What is absent is chosen."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"time_budget_seconds": 30, "seed": 0}]})
+
     time_budget_seconds: float | None = Field(default=None, ge=1, le=3600, description="For the search; 30 if absent")
     seed: int | None = Field(default=None, ge=0, le=999_999_999, description="Same data and seed, same model")
     drop: list[str] | None = Field(default=None, max_length=1000, description="Columns to leave out", examples=[["id"]])

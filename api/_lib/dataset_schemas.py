@@ -37,6 +37,8 @@ class _Sent(BaseModel):
 class DatasetOrder(_Sent):
     """A file about to be uploaded (`filename`, `size_bytes`), or a `table` of the database to be read."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"filename": "penguins.csv", "size_bytes": 15241}]})
+
     filename: str | None = Field(
         default=None, min_length=1, max_length=120, pattern=r"^[^/\\]+$", examples=["penguins.csv"]
     )

@@ -125,15 +125,15 @@ async def create_replay(slug: Slug, order: ReplayOrder, caller: Trainer) -> Repl
 
 
 @router.get("/api/models/{slug}/replays", responses=_READ, openapi_extra=SOMEBODY)
-async def get_replays(slug: Slug, caller: Somebody, limit: Limit = 50, before: Before = None) -> ReplayList:
-    """List the replays of a model, newest first."""
+async def get_replays(slug: Slug, caller: Trainer, limit: Limit = 50, before: Before = None) -> ReplayList:
+    """List the replays of a model, newest first. They show rows that people sent: a key needs the scope `train`."""
     model_id = await catalogue.find_model_id(slug, caller)
     found = await list_replays(model_id, caller.rights, limit=limit, before=before)
     return ReplayList(replays=[Replay(model=slug, **row) for row in found])
 
 
 @router.get("/api/models/{slug}/replays/{replay_id}", responses=_READ, openapi_extra=SOMEBODY)
-async def get_replay(slug: Slug, replay_id: ReplayId, caller: Somebody) -> Replay:
+async def get_replay(slug: Slug, replay_id: ReplayId, caller: Trainer) -> Replay:
     """Read what a replay has shown."""
     model_id = await catalogue.find_model_id(slug, caller)
     found = await REPLAYS.find(replay_id, caller.rights)

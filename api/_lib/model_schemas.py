@@ -46,6 +46,7 @@ class ModelChanges(_Sent):
     )
     archived: bool | None = Field(
         default=None,
+        examples=[False],
         description="true: no longer listed, no new versions, no promotions; it still answers. false: back again",
     )
 
@@ -58,6 +59,8 @@ class VersionChanges(_Sent):
 
 class PromotionOrder(_Sent):
     """Where an alias shall point, and why."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2, "reason": "better on this week's rows"}]})
 
     version: int = Field(ge=1, le=MAX_NUMBER, description="Number of the version", examples=[2])
     reason: Reason

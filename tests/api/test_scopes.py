@@ -30,6 +30,9 @@ TO_READ = {
     ("GET", "/api/models/{slug}/openapi.json"),
     ("GET", "/api/models/{slug}/artifact"),
     ("GET", "/api/models/{slug}/promotions"),
+    ("GET", "/api/models/{slug}/compare"),
+    ("GET", "/api/models/{slug}/history"),
+    ("GET", "/api/models/{slug}/readme"),
 }
 FOR_EVERY_KEY = {("GET", "/api/me"), ("POST", "/api/feedback"), ("GET", "/api/metrics")}
 

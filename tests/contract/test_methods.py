@@ -45,7 +45,7 @@ def test_head_is_get_without_its_body(api: httpx.Client, contract_model: str, pa
     [
         ("/api/models", {"GET"}),
         ("/api/models/{}", {"GET", "PATCH"}),
-        ("/api/models/{}/aliases/champion", {"PUT"}),
+        ("/api/models/{}/aliases/champion", {"DELETE", "PUT"}),
         ("/api/predict/{}", {"GET", "POST"}),
         ("/api/predict/{}/what-if", {"POST"}),
         ("/api/keys", {"GET", "POST"}),
