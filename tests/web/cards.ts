@@ -47,6 +47,12 @@ export function boolean(name: string): Feature {
   return feature({ name, kind: "boolean", minimum: 0, maximum: 1, quantiles: [], histogram, default: 0 });
 }
 
+export function date(name: string, changes: Partial<Feature> = {}): Feature {
+  const quantiles = [19723, 19760, 19800, 19844, 19900, 20000, 20088];
+  const range = { minimum: 19723, maximum: 20088, quantiles, default: "2024-05-01" };
+  return feature({ name, kind: "date", ...range, ...changes });
+}
+
 export function card(changes: Partial<Card> = {}): Card {
   return {
     contract_version: 1,

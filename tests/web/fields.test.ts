@@ -1,12 +1,13 @@
 // @vitest-environment jsdom
-import { render, screen } from "@testing-library/svelte";
+import { fireEvent, render, screen } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { expect, it, vi } from "vitest";
 import { choicesOf } from "../../web/src/inputs";
 import ChoiceField from "../../web/src/model/ChoiceField.svelte";
+import DateField from "../../web/src/model/DateField.svelte";
 import NumberField from "../../web/src/model/NumberField.svelte";
 import type { Value } from "../../web/src/types";
-import { boolean, feature, integer } from "./cards";
+import { boolean, date, feature, integer } from "./cards";
 
 function renderNumber(changes = {}, value: Value = 44.4) {
   const onchange = vi.fn<(value: Value) => void>();
@@ -81,4 +82,40 @@ it("keeps a value visible that a link brought and training never saw", () => {
   const choices = choicesOf(integer("doors", 3, 5, [1, ...Array<number>(18).fill(0), 1])) ?? [];
   render(ChoiceField, { name: "doors", choices, value: 4, onchange: () => {}, note: null });
   expect(screen.getByRole<HTMLInputElement>("radio", { name: "4" }).checked).toBe(true);
+});
+
+function renderDate(changes = {}, value: Value = "2024-05-01") {
+  const onchange = vi.fn<(value: Value) => void>();
+  const ontypo = vi.fn<(isTypo: boolean) => void>();
+  render(DateField, { feature: date("on", changes), value, onchange, ontypo, note: null });
+  return { onchange, ontypo, input: screen.getByLabelText<HTMLInputElement>("on") };
+}
+
+const paste = (input: HTMLInputElement, text: string) =>
+  fireEvent.paste(input, { clipboardData: { getData: () => text } });
+
+it("asks for a day, within those of training, and holds it as text", async () => {
+  const { input, onchange } = renderDate();
+  expect([input.type, input.value, input.min, input.max]).toEqual(["date", "2024-05-01", "2024-01-01", "2024-12-31"]);
+  await fireEvent.input(input, { target: { value: "2024-06-02" } });
+  expect(onchange).toHaveBeenLastCalledWith("2024-06-02");
+  await fireEvent.input(screen.getByRole("slider"), { target: { value: "19850.2" } });
+  expect(onchange).toHaveBeenLastCalledWith("2024-05-07");
+  await fireEvent.input(input, { target: { value: "" } });
+  expect(onchange).toHaveBeenLastCalledWith(null);
+});
+
+it("asks for the time too where training knew it", () => {
+  const { input } = renderDate({ quantiles: [19723.5, 19760, 19800, 19844, 19900, 20000, 20088] });
+  expect([input.type, input.value]).toEqual(["datetime-local", "2024-05-01T00:00"]);
+});
+
+it("reads a date that is pasted, and says why another text is none", async () => {
+  const { input, onchange, ontypo } = renderDate({ written: "day_first" });
+  await paste(input, " 31/12/2024 ");
+  expect(onchange).toHaveBeenLastCalledWith("2024-12-31");
+  await paste(input, "tomorrow");
+  expect(screen.getByRole("alert").textContent).toContain("“tomorrow” is not a date");
+  expect(ontypo).toHaveBeenLastCalledWith(true);
+  expect(onchange).toHaveBeenCalledTimes(1);
 });

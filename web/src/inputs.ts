@@ -1,6 +1,7 @@
 /** From a card to the row that a visitor edits: first values, checks, random rows, and the row in an address. */
 
-import { formatNumber, inputText } from "./numbers";
+import { dateText, dayNumber, isWholeDays } from "./dates";
+import { formatNumber, inputText, isMissingText } from "./numbers";
 import type { Card, Feature, Row, Value } from "./types";
 
 /** How many choices are laid open; more go behind a search field. */
@@ -8,6 +9,27 @@ export const OPEN_CHOICES = 6;
 
 export function isNumeric(feature: Feature): boolean {
   return feature.kind === "number" || feature.kind === "integer";
+}
+
+/** A value's place on the column's scale; dates are texts in a row and day numbers on their scale. */
+export function numberOf(feature: Feature, value: Value): number | null {
+  if (feature.kind === "date" && typeof value === "string") return dayNumber(value, feature.written);
+  return typeof value === "number" ? value : null;
+}
+
+/** What a row holds for a place on the column's scale. */
+export function valueAt(feature: Feature, number: number): Value {
+  return feature.kind === "date" ? dateText(number) : number;
+}
+
+/** A place on the column's scale, to read. */
+export function spellAt(feature: Feature, number: number): string {
+  return feature.kind === "date" ? dateText(number) : formatNumber(number);
+}
+
+/** Where a column starts that was unknown and becomes known: at its median, as a rule. */
+export function startOf(feature: Feature): number {
+  return numberOf(feature, feature.default) ?? feature.minimum ?? 0;
 }
 
 export interface Choice {
@@ -61,7 +83,8 @@ function defaultValue(feature: Feature): Value {
   if (value === null || value === undefined) return null;
   if (feature.kind === "boolean") return value === true || value === 1 || value === "true";
   if (feature.kind === "category") return String(value);
-  return typeof value === "number" ? tidy(feature, value) : null;
+  const number = numberOf(feature, value);
+  return number === null ? null : valueAt(feature, tidy(feature, number));
 }
 
 /** A card's example as a full row: columns it leaves out are unknown. */
@@ -69,7 +92,8 @@ export function exampleRow(card: Card, example: Row): Row {
   return Object.fromEntries(
     card.features.map((feature) => {
       const value = example[feature.name] ?? null;
-      return [feature.name, typeof value === "number" && isNumeric(feature) ? tidy(feature, value) : value];
+      const number = isNumeric(feature) || feature.kind === "date" ? numberOf(feature, value) : null;
+      return [feature.name, number === null ? value : valueAt(feature, tidy(feature, number))];
     }),
   );
 }
@@ -83,7 +107,7 @@ function randomValue(feature: Feature, random: () => number): Value {
   if (random() < feature.missing_share) return null;
   if (feature.kind === "boolean") return random() < booleanShare(feature);
   if (feature.kind === "category") return randomCategory(feature, random());
-  return snap(feature, quantileAt(feature.quantiles, random()));
+  return valueAt(feature, snap(feature, quantileAt(feature.quantiles, random())));
 }
 
 function booleanShare(feature: Feature): number {
@@ -115,8 +139,12 @@ export function quantileAt(quantiles: number[], level: number): number {
   return quantiles.at(-1) ?? 0;
 }
 
-/** A step that is fine enough to reach any usual value and round enough to read: 1, 2 or 5 times a power of ten. */
+/**
+ * A step that is fine enough to reach any usual value and round enough to read: 1, 2 or 5 times a power of ten.
+ * Dates move by days, or by hours where training knew the time of day.
+ */
 export function stepOf(feature: Feature): number {
+  if (feature.kind === "date") return isWholeDays(feature) ? 1 : 1 / 24;
   const span = (feature.maximum ?? 0) - (feature.minimum ?? 0);
   if (span <= 0) return 1;
   const rough = span / 200;
@@ -134,6 +162,7 @@ export function snap(feature: Feature, value: number): number {
 }
 
 function tidy(feature: Feature, value: number): number {
+  if (feature.kind === "date") return isWholeDays(feature) ? Math.round(value) : value;
   return feature.kind === "integer" ? Math.round(value) : Number(inputText(value));
 }
 
@@ -142,10 +171,11 @@ export function remarkOn(feature: Feature, value: Value): string | null {
   if (value === null) {
     return feature.missing_share === 0 ? "No training row lacked this value." : null;
   }
-  if (typeof value === "number" && feature.minimum !== null && feature.maximum !== null) {
-    const outside = value < Number(inputText(feature.minimum)) || value > Number(inputText(feature.maximum));
+  const number = numberOf(feature, value);
+  if (number !== null && feature.minimum !== null && feature.maximum !== null) {
+    const outside = number < tidy(feature, feature.minimum) || number > tidy(feature, feature.maximum);
     if (!outside) return null;
-    return `Outside the training range, ${formatNumber(feature.minimum)} to ${formatNumber(feature.maximum)}.`;
+    return `Outside the training range, ${spellAt(feature, feature.minimum)} to ${spellAt(feature, feature.maximum)}.`;
   }
   if (feature.kind === "category" && feature.category_count <= feature.categories.length) {
     const seen = feature.categories.some((category) => category.value === value);
@@ -192,9 +222,17 @@ function fromText(feature: Feature, text: string): Value | undefined {
     if (["true", "1", "yes"].includes(word)) return true;
     return ["false", "0", "no"].includes(word) ? false : undefined;
   }
+  if (feature.kind === "date") return dateFromText(feature, text);
   const value = Number(text);
   if (!Number.isFinite(value)) return undefined;
   return feature.kind === "integer" && !Number.isInteger(value) ? undefined : value;
+}
+
+/** A date as it was typed, pasted or linked, in the one way that the row holds it; undefined when it is none. */
+export function dateFromText(feature: Feature, text: string): Value | undefined {
+  if (isMissingText(text)) return null;
+  const number = dayNumber(text, feature.written);
+  return number === null ? undefined : dateText(number);
 }
 
 /** Match a problem's pointers (`#/rows/0/age`) with the columns of the one row that was sent. */

@@ -7,6 +7,7 @@
 import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { fetchArtifact, fetchBytes, type ModelRef } from "../api";
+import { dateInput } from "../dates";
 import { isMissingText } from "../numbers";
 import { Problem } from "../problem";
 import type { Card, Feature, Prediction, Row, Value } from "../types";
@@ -72,7 +73,9 @@ function feedsOf(session: InferenceSession, card: Card, rows: Row[]): Record<str
   const text = card.features.filter((feature) => feature.kind === "category").sort(byPosition);
   const feeds: Record<string, Tensor> = {};
   if (session.inputNames.includes("numeric")) {
-    const values = rows.flatMap((row) => numeric.map((feature) => toNumber(row[feature.name] ?? null)));
+    const values = rows.flatMap((row, index) =>
+      numeric.map((feature) => toNumber(feature, row[feature.name] ?? null, index)),
+    );
     feeds.numeric = new Tensor("float32", Float32Array.from(values), [rows.length, numeric.length]);
   }
   if (session.inputNames.includes("text")) {
@@ -82,7 +85,8 @@ function feedsOf(session: InferenceSession, card: Card, rows: Row[]): Record<str
   return feeds;
 }
 
-function toNumber(value: Value): number {
+function toNumber(feature: Feature, value: Value, row: number): number {
+  if (feature.kind === "date") return dateInput(feature, value, row);
   return value === null ? Number.NaN : Number(value);
 }
 
