@@ -91,6 +91,10 @@ describe("writing the predictions", () => {
   it("does not let a cell become a formula in a spreadsheet", () => {
     const table = readTable("island,bill_length_mm\n=1+1,-2\n", card());
     expect(toCsv(table, [ADELIE], card()).split("\r\n")[1]).toMatch(/^"'=1\+1",-2,/);
+
+    const examples = [{ island: "-1+cmd|' /C calc'!A0", bill_length_mm: -1.5e-7 }];
+    const [, line] = sampleCsv(card({ examples })).split("\r\n");
+    expect(line).toBe(`-1.5e-7,,"'-1+cmd|' /C calc'!A0",`);
   });
 
   it("offers the card's own rows as a sample that it can read back", () => {

@@ -8,8 +8,8 @@ import type { Card, FieldNote, Prediction, Row } from "../types";
 export const MAX_BYTES = 20 * 1024 ** 2;
 export const MAX_ROWS = 50_000;
 
-/** What a spreadsheet would run: a cell like these is written with an apostrophe before it. A negative number is none. */
-const FORMULA = /^(?:[=@\t\r]|[+-](?![\d.]))/;
+/** What a spreadsheet would run: a cell like these is written with an apostrophe before it. A signed number is none. */
+const FORMULA = /^(?![+-](?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$)[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]/i;
 
 export interface Table {
   header: string[];
@@ -135,14 +135,21 @@ export function toCsv(table: Table, outcomes: Outcome[], card: Card): string {
     const outcome = outcomes[index] ?? { prediction: null, fault: null };
     return [...row, ...outcomeCells(card, outcome), ...(failed ? [outcome.fault ?? ""] : [])];
   });
-  return Papa.unparse({ fields, data }, { escapeFormulae: FORMULA });
+  return writeCsv(fields, data);
 }
 
 /** The card's own rows as a CSV to try. */
 export function sampleCsv(card: Card): string {
   const names = card.features.map((feature) => feature.name);
   const rows = [...card.examples, ...card.background];
-  return Papa.unparse({ fields: names, data: rows.map((row) => names.map((name) => row[name] ?? "")) });
+  return writeCsv(
+    names,
+    rows.map((row) => names.map((name) => row[name] ?? "")),
+  );
+}
+
+function writeCsv(fields: string[], data: unknown[][]): string {
+  return Papa.unparse({ fields, data }, { escapeFormulae: FORMULA });
 }
 
 /** How well the predictions meet the target column, where the file has one. */
