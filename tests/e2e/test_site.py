@@ -157,7 +157,7 @@ def test_odd_values_are_remarked_at_their_field(visitor: Page, published: Publis
     bill = inputs.get_by_label("bill_length_mm", exact=True)
 
     bill.fill("99")
-    expect(inputs.get_by_text("Outside the training range, 33")).to_be_visible()
+    expect(inputs.get_by_text("Outside the training range, 32.1")).to_be_visible()
     bill.fill("long")
     expect(inputs.get_by_text("“long” is not a number.")).to_be_visible()
     expect(visitor.get_by_text("this is the answer to the row before")).to_be_visible()
