@@ -6,7 +6,7 @@ Scores belong to immutable versions and are read once per process. Without the d
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from api._lib import artifacts, log
 from api._lib.auth import Caller
@@ -32,6 +32,17 @@ class Version(BaseModel):
     classes: list[str] = Field(description="Class labels; empty for regression", examples=[["Adelie", "Gentoo"]])
     rows: int = Field(description="Rows of the dataset it was trained on")
     created_at: Time
+
+    @field_validator("metrics", "baseline", "classes", mode="before")
+    @classmethod
+    def _tell_of_none(cls, found: object) -> object:
+        """Take a card that says nothing of these for one that has none: one card must not hide the whole list."""
+        return [] if found is None else found
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _count_none(cls, found: object) -> object:
+        return 0 if found is None else found
 
 
 class Alias(BaseModel):
