@@ -50,16 +50,7 @@ def compare_answers(
         "differences": np.quantile(differences, _QUANTILES).tolist() if pairs else [],
         **_judge(pairs, is_class=is_class),
         "latency": _measure(version, against, [row.row for row, _, _ in pairs[:TIMED_ROWS]]),
-        "examples": [
-            {
-                "row": pairs[index][0].row,
-                "version": pairs[index][1],
-                "against": pairs[index][2],
-                "actual": pairs[index][0].actual,
-            }
-            for index in np.argsort(-np.abs(differences), kind="stable")[:EXAMPLES].tolist()
-            if differences[index] != 0
-        ],
+        "examples": _pick_examples(pairs, differences),
     }
 
 
@@ -82,6 +73,22 @@ def _difference(new: Prediction, old: Prediction) -> float:
     if "label" in old:
         return float(new["probabilities"].get(old["label"], 0.0) - old["probabilities"][old["label"]])
     return float(new["value"] - old["value"])
+
+
+def _pick_examples(
+    pairs: Sequence[tuple[ReplayRow, Prediction, Prediction]], differences: NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """Show the rows whose answer changes most."""
+    return [
+        {
+            "row": pairs[index][0].row,
+            "version": pairs[index][1],
+            "against": pairs[index][2],
+            "actual": pairs[index][0].actual,
+        }
+        for index in np.argsort(-np.abs(differences), kind="stable")[:EXAMPLES].tolist()
+        if differences[index] != 0
+    ]
 
 
 def _judge(pairs: Sequence[tuple[ReplayRow, Prediction, Prediction]], *, is_class: bool) -> dict[str, Any]:

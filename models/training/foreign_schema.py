@@ -82,19 +82,6 @@ def card_of(content: bytes, schema: Schema) -> Card:
         features.append(_feature(said, positions[side], schema))
         positions[side] += 1
     shares = [1 / len(schema.classes) for _ in schema.classes]
-    unknown = Evaluation(
-        rows=0,
-        metrics=[],
-        baseline=[],
-        leaderboard=[],
-        importance=[],
-        confusion=[],
-        reliability=[],
-        residual_quantiles=[],
-    )
-    none = ParityCertificate(
-        passed=False, tolerance=0.0, rows=0, label_flips=0, max_error=0.0, kinds=[], worst_row={}, engines=[]
-    )
     return Card(
         contract_version=CONTRACT_VERSION,
         name=schema.name,
@@ -113,8 +100,8 @@ def card_of(content: bytes, schema: Schema) -> Card:
         background=schema.examples[:50],
         recipe="foreign",
         parameters={},
-        evaluation=unknown,
-        parity=none,
+        evaluation=_nothing_judged(),
+        parity=_nothing_proved(),
         dataset=DatasetNote(name="not told", sha256="", rows=0, columns=len(features), source=None, licence=None),
         warnings=["This file was trained elsewhere: nobody here has judged it on labelled rows."],
         digest=hashlib.sha256(content).hexdigest(),
@@ -123,6 +110,25 @@ def card_of(content: bytes, schema: Schema) -> Card:
         seed=0,
         training_seconds=0.0,
         trained_at=datetime.now(UTC),
+    )
+
+
+def _nothing_judged() -> Evaluation:
+    return Evaluation(
+        rows=0,
+        metrics=[],
+        baseline=[],
+        leaderboard=[],
+        importance=[],
+        confusion=[],
+        reliability=[],
+        residual_quantiles=[],
+    )
+
+
+def _nothing_proved() -> ParityCertificate:
+    return ParityCertificate(
+        passed=False, tolerance=0.0, rows=0, label_flips=0, max_error=0.0, kinds=[], worst_row={}, engines=[]
     )
 
 

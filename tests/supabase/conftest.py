@@ -253,3 +253,10 @@ def things(world: World) -> Things:
         delivery=world.add_delivery(subscription),
         hook=hook,
     )
+
+
+@pytest.fixture
+def three_versions(world: Any) -> None:
+    """Give the owner a model with three versions; the first is champion, the third challenger."""
+    for _ in range(3):
+        world.add_version("penguins")
