@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 8.0
 KEEP_ALIVE_SECONDS = 30.0
+CALLS_AT_ONCE = 64
+"""Per process; others wait for their turn within their own deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ PUBLIC = Rights()
 SERVICE = Rights(is_service=True)
 
 _clients: dict[asyncio.AbstractEventLoop, "httpx.AsyncClient"] = {}
+_turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 
 
 async def call(
@@ -113,7 +116,10 @@ def client() -> "httpx.AsyncClient":
         known = _clients[loop] = httpx.AsyncClient(
             base_url=settings().supabase_url,
             timeout=httpx.Timeout(DEADLINE_SECONDS, connect=2.0),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=KEEP_ALIVE_SECONDS),
+            # Nobody waits inside the pool: who is cancelled there may leave a connection that stays taken for ever.
+            limits=httpx.Limits(
+                max_connections=None, max_keepalive_connections=32, keepalive_expiry=KEEP_ALIVE_SECONDS
+            ),
             headers={"user-agent": f"rowcast/{VERSION}"},
             trust_env=False,
         )
@@ -135,6 +141,17 @@ def service_headers() -> dict[str, str]:
     return _headers(SERVICE)
 
 
+def _turn() -> asyncio.Semaphore:
+    """Return what bounds the calls of the running event loop."""
+    loop = asyncio.get_running_loop()
+    known = _turns.get(loop)
+    if known is None:
+        for stale in [each for each in _turns if each.is_closed()]:
+            del _turns[stale]
+        known = _turns[loop] = asyncio.Semaphore(CALLS_AT_ONCE)
+    return known
+
+
 async def _send(
     method: str,
     path: str,
@@ -150,7 +167,7 @@ async def _send(
     if not settings().supabase_url:
         raise Unavailable("No database is configured: SUPABASE_URL is not set")
     try:
-        async with asyncio.timeout(deadline):
+        async with asyncio.timeout(deadline), _turn():
             for _ in range(tries - 1):
                 # A kept connection may have been closed by the other side in the very moment of its use.
                 with suppress(httpx.RemoteProtocolError, httpx.ReadError):
