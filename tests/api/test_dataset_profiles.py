@@ -90,3 +90,19 @@ def test_table_is_read_as_its_reader(
     assert content.count(analyst.id) == 2
     assert stranger.id not in content
     assert refused.status_code == 403
+
+
+def test_run_options_are_kept_or_pointed_at(api: httpx.Client, analyst: User, unique: str, worker: None):
+    """What a run may be asked for is written down; what cannot be says where."""
+    dataset = upload(api, analyst.headers, TABLE)["id"]
+    _profile(api, dataset, analyst)
+    order = {"dataset_id": dataset, "model": unique, "target": "species"}
+    options = {"metric": "accuracy", "class_weights": "balanced", "types": {"zip": "category"}, "workers": 2}
+    made = api.post("/api/runs", json={**order, "options": options}, headers=analyst.headers)
+    assert made.status_code == 201, made.text
+    api.post(f"/api/runs/{made.json()['id']}/cancel", headers=analyst.headers)
+    assert made.json()["options"] == options
+
+    for changes, pointer in (({"options": {"metric": "beauty"}}, "#/options/metric"),):
+        refused = api.post("/api/runs", json={**order, **changes}, headers=analyst.headers)
+        assert _pointers(refused) == [pointer], changes
