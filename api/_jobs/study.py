@@ -35,7 +35,7 @@ $$
 
 def share(run_id: UUID) -> dict[str, str]:
     """Make ready what several workers need to search together, and say where it is."""
-    with connect("study") as connection:
+    with connect("study") as connection, connection.transaction():  # which holds the lock over both statements
         connection.execute(sql.SQL(_PREPARE.format(schema=SCHEMA, role=ROLE)))
         statement = sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(_password()))
         connection.execute(statement)
@@ -43,11 +43,15 @@ def share(run_id: UUID) -> dict[str, str]:
 
 
 def forget(run_id: UUID) -> None:
-    """Delete the notes of a search that has ended."""
+    """Delete the notes of a search that has ended, or of an earlier attempt, which may have left none."""
+    with connect("study") as connection:
+        found = connection.execute(f"select to_regclass('{SCHEMA}.studies') is not null as is_there").fetchone()
+        if found is None or not found["is_there"]:
+            return
     import optuna
 
     try:
-        optuna.delete_study(study_name=_name(run_id), storage=_address())
+        optuna.delete_study(study_name=_name(run_id), storage=share(run_id)["storage"])
     except KeyError:  # it had not begun
         return
 

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 
 from tests.api.conftest import Publisher
@@ -215,14 +216,17 @@ def test_table_of_one_column_is_enough_for_what_needs_one(scoring: Scoring) -> N
     assert [row["prediction"] for row in result] == ["Adelie", "Adelie"]
 
 
-def test_deleted_dataset_ends_the_batch(scoring: Scoring) -> None:
-    """A readable failure instead of a job that is tried for ever."""
+def test_dataset_of_a_waiting_batch_stays(scoring: Scoring) -> None:
+    """What is about to be read cannot be deleted; once the batch is over it can."""
     batch = scoring.start("length\n1\n")
-    scoring.bench.connection.execute("delete from public.datasets where id = %s", (scoring.read(batch)["dataset_id"],))
+    delete = "delete from public.datasets where id = %s", (scoring.read(batch)["dataset_id"],)
+    with pytest.raises(psycopg.Error, match="is using this dataset"):
+        scoring.bench.connection.execute(*delete)
 
     scoring.bench.drain()
 
-    assert scoring.read(batch)["reason"] == "The dataset was deleted before its turn came."
+    assert scoring.read(batch)["status"] == "succeeded"
+    assert scoring.bench.connection.execute(*delete).rowcount == 1
 
 
 def test_cancelled_batch_stops_and_leaves_nothing(scoring: Scoring) -> None:
