@@ -102,10 +102,16 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that drive a browser last: Playwright keeps an event loop on this thread until the session ends,
-    and no other test could then start one of its own.
+    """Put tests that need a worker behind those that do not: from its start on, it takes up whatever a test leaves queued.
+
+    Tests that drive a browser come last: Playwright keeps an event loop on this thread until the session ends, and no
+    other test could then start one of its own.
     """
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: ["browser" in _fixtures(item), "worker" in _fixtures(item)])
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
 
 
 @pytest.fixture(autouse=True)
