@@ -12,6 +12,22 @@ from api._lib.settings import settings
 
 router = APIRouter()
 
+# The pages are files of the site, which functions do not carry; a test keeps the list equal to `web/docs`.
+DOCS = (
+    "api",
+    "architecture",
+    "concepts",
+    "free-tiers",
+    "limits",
+    "migrating",
+    "monitoring",
+    "predict",
+    "quick-start",
+    "security",
+    "training",
+    "webhooks",
+)
+
 _SHARED = "public, max-age=3600, stale-while-revalidate=86400"
 _ROBOTS = """User-agent: *
 Allow: /
@@ -31,9 +47,10 @@ async def get_robots() -> Response:
 
 @router.get("/sitemap.xml", include_in_schema=False)
 async def get_sitemap() -> Response:
-    """List the home page and the page of every public model that answers."""
+    """List the home page, the documentation, and the page of every public model that answers."""
     models = orjson.loads(await catalogue.list_models(ANONYMOUS))["models"]
-    pages = [_page("/")] + [_page(f"/models/{each['slug']}", each["updated_at"]) for each in models if each["champion"]]
+    pages = [_page("/"), _page("/docs"), *(_page(f"/docs/{name}") for name in DOCS)]
+    pages += [_page(f"/models/{each['slug']}", each["updated_at"]) for each in models if each["champion"]]
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{"".join(pages)}</urlset>\n'

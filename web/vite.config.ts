@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import tailwindcss from "@tailwindcss/vite";
 import { defineConfig, type Plugin } from "vite";
+import { docs } from "./plugins/docs.ts";
 
 const API_ORIGIN = process.env.ROWCAST_API_ORIGIN ?? "http://127.0.0.1:3000";
 
@@ -42,7 +43,7 @@ function notFoundPage(): Plugin {
     configResolved(config) {
       outDir = resolve(config.root, config.build.outDir);
     },
-    closeBundle() {
+    writeBundle() {
       copyFileSync(resolve(outDir, "index.html"), resolve(outDir, "404.html"));
     },
   };
@@ -57,6 +58,7 @@ export default defineConfig({
     preloadFonts(),
     absoluteImage(),
     notFoundPage(),
+    docs(),
   ],
   build: { outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },
   server: { port: 5173, strictPort: true, proxy: { "/api": API_ORIGIN } },

@@ -107,7 +107,8 @@ def key_create(
         print(json.dumps(made, indent=2))
         return
     print(made["key"])
-    print(f"\nShown this once. Send it to {url} as the header x-api-key, or as Authorization: Bearer.")
+    # Beside the key, not behind it: KEY=$(./rowcast key create …) holds the key alone.
+    print(f"\nShown this once. Send it to {url} as the header x-api-key, or as Authorization: Bearer.", file=sys.stderr)
 
 
 def key_list(*, as_json: AsJson = False) -> None:
@@ -128,7 +129,7 @@ def key_rotate(key_id: KeyId, *, overlap_hours: Overlap = 24, as_json: AsJson = 
         return
     print(made["key"])
     ends = f"ends in {overlap_hours} hour{'s' if overlap_hours > 1 else ''}" if overlap_hours else "has ended"
-    print(f"\nShown this once. The old key {ends}.")
+    print(f"\nShown this once. The old key {ends}.", file=sys.stderr)
 
 
 def key_revoke(key_id: KeyId) -> None:

@@ -72,6 +72,49 @@ export async function sweep(ref: ModelRef, row: Row, feature: string, signal: Ab
   return read(await client.POST("/api/predict/{model}/what-if", { params, body: { row, feature }, signal })) as WhatIf;
 }
 
+/** In whose name a call is tried: of who is signed in, of an API key, of nobody. */
+export type Credential = "session" | { key: string } | null;
+
+/** An answer as it came, whatever its status. */
+export interface Said {
+  status: number;
+  type: string;
+  /** Indented where it is JSON. */
+  text: string;
+  ms: number;
+}
+
+/** The API's own description (OpenAPI). */
+export async function getDescription(): Promise<unknown> {
+  return JSON.parse((await askAs(null, "GET", { path: "/api/openapi.json", headers: {}, body: null })).text);
+}
+
+/** Make a call that somebody composed, and tell what came back. */
+export async function askAs(
+  credential: Credential,
+  method: string,
+  asked: { path: string; headers: Record<string, string>; body: string | null },
+): Promise<Said> {
+  const { path, headers, body } = asked;
+  const request = new Request(new URL(path, location.origin), { method, headers, body });
+  const started = performance.now();
+  const response = await (credential === "session"
+    ? fetchAsCaller(request)
+    : sendInTime(credential ? carrying(request, credential.key) : request));
+  const type = response.headers.get("content-type") ?? "";
+  const came = await response.text();
+  const ms = Math.round(performance.now() - started);
+  return { status: response.status, type, text: type.includes("json") ? indented(came) : came, ms };
+}
+
+function indented(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
 export function predictPath(ref: ModelRef): string {
   return `/api/predict/${encodeURIComponent(ref.slug)}${ref.version ? `@${encodeURIComponent(ref.version)}` : ""}`;
 }

@@ -3,6 +3,11 @@ import { mount } from "svelte";
 import App from "./App.svelte";
 
 const target = document.getElementById("app");
-if (target) mount(App, { target });
+if (target) {
+  // A page that came as finished text stays as it is until the code that shows the same is here.
+  if (target.hasChildNodes()) await import("./docs/DocsPage.svelte").then(({ prepare }) => prepare(location.pathname));
+  target.replaceChildren();
+  mount(App, { target });
+}
 
 if (import.meta.env.ROWCAST_IS_MEASURED) void import("./measuring").then(({ startMeasuring }) => startMeasuring());

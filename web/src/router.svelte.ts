@@ -10,6 +10,7 @@ export type Page =
   | { name: "model"; ref: ModelRef }
   | { name: "sign-in"; step: SignInStep }
   | { name: "workspace"; parts: string[] }
+  | { name: "docs"; slug: string }
   | { name: "missing" };
 
 const SIGN_IN: Record<string, SignInStep> = {
@@ -45,6 +46,7 @@ export function pageAt(path: string): Page {
     const decoded = parts.slice(1).map(decode);
     return decoded.includes(null) ? { name: "missing" } : { name: "workspace", parts: decoded as string[] };
   }
+  if (folder === "docs" && parts.length <= 2) return { name: "docs", slug: name ?? "index" };
   if (parts.length === 2 && folder === "models" && name) {
     const ref = refFrom(name);
     if (ref) return { name: "model", ref };
