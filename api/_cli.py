@@ -46,6 +46,7 @@ COMMANDS: dict[str, Entry | Group] = {
     "status": Entry("api._commands.status:status", "Show what runs, where, and how it is.", _HERE),
     "logs": Entry("api._commands.status:logs", "Show what the services say.", _HERE),
     "reset": Entry("api._commands.stack:reset", "Stop it and delete its data.", _HERE),
+    "doctor": Entry("api._commands.doctor.command:doctor", "Find what is wrong, and what puts it right.", _HERE),
     "worker": Entry("api._commands.stack:worker", "Run one more worker.", _HERE),
     "train": Entry("api._commands.train:train", "Train a model from a CSV.", _MODELS),
     "predict": Entry("api._commands.predict:predict", "Predict one row or a CSV.", _MODELS),
