@@ -45,11 +45,11 @@ class Api(FastAPI):
         if self.middleware_stack is None:
             self.middleware_stack = self.build_middleware_stack()
         scope["app"] = self
+        if b"__path=" in scope["query_string"]:
+            restore_path(scope)
         if scope["type"] != "http":
             await self.middleware_stack(scope, receive, send)
             return
-        if b"__path=" in scope["query_string"]:
-            restore_path(scope)
         rest = await Exchange(scope, receive, send).run(self.hot.find(scope), self.middleware_stack)
         if rest is not None:
             await rest

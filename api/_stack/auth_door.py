@@ -45,3 +45,7 @@ class AuthDoor:
             headers = {name: value for name, value in answer.headers.items() if name in _RETURNED}
             response = Response(answer.content, status_code=answer.status_code, headers=headers)
         await response(scope, receive, send)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._client.aclose()
