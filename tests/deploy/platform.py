@@ -42,6 +42,16 @@ class Running:
     events: list[dict[str, Any]] = field(default_factory=list)
     """What the function told the platform, in order."""
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return str(self.client.base_url).rstrip("/")
+
+    @property
+    def max_seconds(self) -> float:
+        """After this long the platform cuts it off."""
+        return float(self.function.config["maxDuration"])
+
     def request(
         self, method: str, path: str, *, build: Build, path_is_rewritten: bool = False, **options: Any
     ) -> httpx.Response:
@@ -56,11 +66,9 @@ class Running:
             options: Passed on to httpx.
         """
         bare, _, query = path.partition("?")
-        routed = build.route(bare)
-        assert routed, f"{bare} leads to no function"
-        name, destination = routed
-        assert name == self.function.name, f"{bare} leads to {name}, not to {self.function.name}"
-        target, _, added = destination.partition("?")
+        routed = build.router.resolve(bare)
+        assert routed.function == self.function.name, f"{bare} leads to {routed}, not to {self.function.name}"
+        target, _, added = routed.address.partition("?")
         given = target if path_is_rewritten else bare
         joined = "&".join(filter(None, [query, added]))
         headers = {

