@@ -168,7 +168,15 @@ async def write_migration(hook_id: HookId, order: MigrationOrder, caller: Traine
     hook = {"id": hook_id, "name": known["name"], "prefix": known["column_prefix"], "url": _url(hook_id)}
     return Migration(
         filename=hook_migration.file_name(table),
-        sql=hook_migration.write_migration(hook, table, order.key, mapper, on_update=order.on_update),
+        sql=hook_migration.write_migration(
+            hook,
+            table,
+            order.key,
+            mapper,
+            on_update=order.on_update,
+            actual=order.actual,
+            observed_at=order.observed_at,
+        ),
         connect=hook_migration.connect_call(hook_id, hook["url"]),
     )
 

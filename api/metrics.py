@@ -25,6 +25,7 @@ from api._lib.monitoring_schemas import (
     ValueDay,
     Values,
     write_metrics,
+    write_usage,
 )
 from api._lib.openapi import PERSON, SOMEBODY
 from api._lib.problems import problems
@@ -149,12 +150,12 @@ async def get_usage(caller: Person) -> Usage:
         )
         for meter in free_tiers.read(usage, spent.commands, spent.budget)
     ]
-    return Usage(
-        quotas=quotas,
-        log_bytes=usage["log_bytes"],
-        prediction_days=settings().prediction_days,
-        oldest_prediction_at=usage["oldest_prediction_at"],
-        waiting_to_be_counted=usage["waiting_to_be_counted"],
+    known = settings()
+    return write_usage(
+        usage,
+        quotas,
+        prediction_days=known.prediction_days,
+        log_limit_bytes=known.log_max_mb * free_tiers.MEGABYTE,
     )
 
 

@@ -52,6 +52,14 @@ Keys = Annotated[
     list[str] | None, typer.Option("--key", metavar="COLUMN", help="Names a row; may be repeated. By default id.")
 ]
 OnUpdate = Annotated[bool, typer.Option("--on-update", help="Also when a column that the model reads has changed.")]
+Actual = Annotated[
+    str | None,
+    typer.Option("--actual", metavar="COLUMN", help="Will hold what turned out to be true: taken as an actual."),
+]
+ObservedAt = Annotated[
+    str | None,
+    typer.Option("--observed-at", metavar="COLUMN", help="Says since when that is known; else when it came."),
+]
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="File, or folder, to write the migration to.")]
 Apply = Annotated[bool, typer.Option("--apply", help="Apply it here and connect it, over DATABASE_URL.")]
 
@@ -132,6 +140,8 @@ def hook_attach(
     mapping: MappingFile = None,
     prefix: Prefix = "",
     on_update: OnUpdate = False,
+    actual: Actual = None,
+    observed_at: ObservedAt = None,
     out: Out = Path(),
     apply: Apply = False,
 ) -> None:
@@ -148,7 +158,7 @@ def hook_attach(
     database = _database_url() if apply else ""
     with Client() as client:
         hook = client.call("POST", "/api/hooks", json=asked)
-        order = {"key": key or ["id"], "on_update": on_update}
+        order = {"key": key or ["id"], "on_update": on_update, "actual": actual, "observed_at": observed_at}
         try:
             made = client.call("POST", f"/api/hooks/{hook['id']}/migration", json=order)
             path = _write(out, made)

@@ -89,6 +89,7 @@ app = App(
         "api._jobs.replay",
         "api._jobs.sweep",
         "api._jobs.counting",
+        "api._jobs.joining",
         "api._jobs.drift_watch",
         "api._jobs.retention",
         "api._jobs.quota_watch",

@@ -439,12 +439,16 @@ drop trigger if exists {{update_trigger}} on {{table}};
 {{on_update}}
 do $$
 begin
-  -- In Rowcast's own database this is what allows the hook to write to this table, and to no other.
+  -- In Rowcast's own database this is what allows the hook to write to this table, and to no other; and what takes from it
+  -- what turned out to be true.
   if to_regclass('private.hook_targets') is not null then
-    execute 'insert into private.hook_targets (hook_id, relation, key_columns, prefix) values ($1, $2, $3, $4) '
+    execute 'insert into private.hook_targets (hook_id, relation, key_columns, prefix, actual_column, observed_column) '
+      'values ($1, $2, $3, $4, $5, $6) '
       'on conflict (hook_id) do update set relation = excluded.relation, key_columns = excluded.key_columns, '
-      'prefix = excluded.prefix'
-      using {{hook}}::uuid, {{table_literal}}::regclass, {{key_array}}, {{prefix_literal}};
+      'prefix = excluded.prefix, actual_column = excluded.actual_column, observed_column = excluded.observed_column'
+      using {{hook}}::uuid, {{table_literal}}::regclass, {{key_array}}, {{prefix_literal}}, {{actual}}, {{observed}};
+    drop trigger if exists {{actual_trigger}} on {{table}};
+    {{on_actual}}
   end if;
 end;
 $$;

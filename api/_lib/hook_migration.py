@@ -23,9 +23,24 @@ referencing old table as previous new table as updated
 for each statement execute function rowcast.queue_changes({{hook}});
 """
 
+_ON_ACTUAL = """create trigger {{actual_trigger}} after update on {{table}}
+    referencing old table as previous new table as updated
+    for each statement execute function private.take_actuals({{hook}});"""
 
-def write_migration(hook: dict[str, str], table: str, key: Sequence[str], mapper: Mapper, *, on_update: bool) -> str:
+
+def write_migration(
+    hook: dict[str, str],
+    table: str,
+    key: Sequence[str],
+    mapper: Mapper,
+    *,
+    on_update: bool,
+    actual: str | None = None,
+    observed_at: str | None = None,
+) -> str:
     """Write the file for one hook (its `id`, `name`, `url`, `prefix`) and one table.
+
+    `actual` and `observed_at` are the columns where the truth, and since when it is known, will stand.
 
     Raises:
         RequestInvalid: the table's name cannot be read, or the mapping takes features from elsewhere than the row.
@@ -38,7 +53,7 @@ def write_migration(hook: dict[str, str], table: str, key: Sequence[str], mapper
         "table": f"{quote_name(schema)}.{quote_name(name)}",
         "table_literal": quote_text(f"{quote_name(schema)}.{quote_name(name)}"),
         "prefix_literal": quote_text(hook["prefix"]),
-        "wanted": _array([*needed, *key]),
+        "wanted": _array([*needed, *key, *filter(None, (actual, observed_at))]),
         "needed_by": "the model or the key needs",
         "columns": _array(columns),
         "key_array": _array(key),
@@ -47,10 +62,14 @@ def write_migration(hook: dict[str, str], table: str, key: Sequence[str], mapper
         "index": quote_name(f"rowcast_missing_{short}"),
         "insert_trigger": quote_name(f"rowcast_insert_{short}"),
         "update_trigger": quote_name(f"rowcast_update_{short}"),
+        "actual_trigger": quote_name(f"rowcast_actual_{short}"),
+        "actual": _optional(actual),
+        "observed": _optional(observed_at),
         "connect": connect_call(hook["id"], hook["url"]),
         **{column: quote_name(hook["prefix"] + column) for column in WRITTEN_COLUMNS},
     }
     parts["on_update"] = _fill(_ON_UPDATE, parts) if on_update else ""
+    parts["on_actual"] = _fill(_ON_ACTUAL, parts) if actual else ""
     return _fill(_TEMPLATE.read_text(encoding="utf-8"), parts)
 
 
@@ -111,6 +130,10 @@ def _columns(mapper: Mapper) -> tuple[list[str], list[str]]:
 
 def _array(names: Sequence[str]) -> str:
     return f"array[{', '.join(map(quote_text, names))}]::text[]"
+
+
+def _optional(name: str | None) -> str:
+    return "null::text" if name is None else f"{quote_text(name)}::text"
 
 
 def _fill(template: str, parts: dict[str, str]) -> str:

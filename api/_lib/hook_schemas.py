@@ -218,6 +218,20 @@ class MigrationOrder(BaseModel):
     on_update: bool = Field(
         default=False, description="Also predict again when a column that the model reads has changed"
     )
+    actual: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=63,
+        description="Column that will hold what turned out to be true: as soon as it does, it is joined to the prediction as "
+        "an actual. In Rowcast's own database only",
+        examples=["churned"],
+    )
+    observed_at: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=63,
+        description="Column that says since when that is known; absent: when it is written",
+    )
 
 
 class Migration(BaseModel):

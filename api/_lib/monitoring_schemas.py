@@ -219,14 +219,55 @@ class Used(BaseModel):
     degrades: str = Field(description="What happens when it is used up")
 
 
+class TableSize(BaseModel):
+    """One of the largest tables of the database."""
+
+    name: str = Field(examples=["public.predictions"])
+    bytes: int = Field(description="With its indexes")
+    rows: int = Field(description="As the database estimates it")
+
+
+class SlowStatement(BaseModel):
+    """A statement that took long on average."""
+
+    statement: str = Field(description="Its beginning; constants are left out")
+    calls: int
+    mean_ms: float
+    total_ms: float
+
+
 class Usage(BaseModel):
     """What the deployment has used up."""
 
     quotas: list[Used]
     log_bytes: int = Field(description="Of the database: logged predictions")
+    log_limit_bytes: int = Field(description="Above this the oldest logged predictions are deleted earlier")
+    log_full_in_days: float | None = Field(
+        description="When the log reaches its limit if it grows as in the last week; 0: it has; null: it does not grow"
+    )
+    tables: list[TableSize] = Field(description="The ten largest")
+    statements: list[SlowStatement] | None = Field(
+        description="The slowest of those that ran ten times or more and took 100 ms at least; null: the database keeps no "
+        "count of them (extension pg_stat_statements)"
+    )
     prediction_days: int = Field(description="So long logged predictions are kept")
     oldest_prediction_at: Time | None
     waiting_to_be_counted: int = Field(description="Predictions that the figures do not hold yet")
+
+
+def write_usage(usage: Mapping[str, Any], quotas: list[Used], *, prediction_days: int, log_limit_bytes: int) -> Usage:
+    """Make the meter of sizes and counts."""
+    left, growth = log_limit_bytes - usage["log_bytes"], usage["log_bytes_per_day"]
+    return Usage(
+        quotas=quotas,
+        log_limit_bytes=log_limit_bytes,
+        log_full_in_days=max(0.0, left / growth) if growth else None,
+        prediction_days=prediction_days,
+        **{name: usage[name] for name in _TAKEN_AS_THEY_ARE},
+    )
+
+
+_TAKEN_AS_THEY_ARE = ("log_bytes", "oldest_prediction_at", "waiting_to_be_counted", "tables", "statements")
 
 
 def write_metrics(

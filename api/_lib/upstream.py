@@ -6,6 +6,7 @@ Knows nothing of tables and buckets: `store` does. The rights of a call are expl
 
 import asyncio
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ DEADLINE_SECONDS = 8.0
 KEEP_ALIVE_SECONDS = 30.0
 CALLS_AT_ONCE = 64
 """Per process; others wait for their turn within their own deadline."""
+
+SLOW_SECONDS = 1.0
+"""A call that took so long, its turn included, is told in the log, so that somebody finds the missing index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,7 @@ async def _send(
 
     if not settings().supabase_url:
         raise Unavailable("No database is configured: SUPABASE_URL is not set")
+    began = time.monotonic()
     try:
         async with asyncio.timeout(deadline), _turn():
             for _ in range(tries - 1):
@@ -175,6 +180,10 @@ async def _send(
             return await client().request(method, path, params=params, content=content, headers=headers)
     except (TimeoutError, httpx.TransportError) as error:
         raise Unavailable("The database does not answer at the moment") from error
+    finally:
+        if (seconds := time.monotonic() - began) >= SLOW_SECONDS:
+            # The path only: what stands behind it may hold what people look for.
+            log.warning("slow call of the database", method=method, path=path, ms=round(seconds * 1000))
 
 
 def _headers(rights: Rights) -> dict[str, str]:

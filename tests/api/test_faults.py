@@ -1,5 +1,6 @@
 """Predictions go on while the servers around the API are down or slow, and the answer names what was done without."""
 
+import json
 import time
 
 import httpx
@@ -214,3 +215,17 @@ def test_version_that_was_never_fetched_is_unavailable_without_storage(
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     own_site.supabase.open()
     assert own_site.wait_until(f"/api/predict/{unique}?length=1", 200).status_code == 200
+
+
+def test_a_slow_call_of_the_database_is_told_without_what_was_looked_for(own_site: OwnSite, unique: str):
+    """The log names the path and the time, so that a missing index is found; values stay out of it."""
+    own_site.supabase.slow_down(0.6)
+
+    assert own_site.client.get(f"/api/models/{unique}").status_code in {404, 503}
+
+    slow = [
+        line for line in own_site.log.read_text(encoding="utf-8").splitlines() if "slow call of the database" in line
+    ]
+    assert slow
+    assert json.loads(slow[-1])["ms"] >= 1000
+    assert unique not in slow[-1]

@@ -29,6 +29,33 @@ def test_admins_read_the_meter(api: httpx.Client, admin: User, analyst: User):
     assert api.get("/api/usage").status_code == 401
 
 
+def test_growth_of_the_log_is_forecast_and_slow_statements_are_named(
+    api: httpx.Client, admin: User, watched: Watched, database: Any
+):
+    """When the log will be full; which tables are large; and, where the database counts them, what is slow."""
+    now = datetime.now(UTC)
+    watched.log(*(predicted(at=now - timedelta(days=day)) for day in range(3)))
+
+    usage = api.get("/api/usage", headers=admin.headers).json()
+
+    assert usage["log_limit_bytes"] == settings().log_max_mb * 1024 * 1024
+    assert usage["log_full_in_days"] > 1
+    sizes = [each["bytes"] for each in usage["tables"]]
+    assert len(sizes) == 10
+    assert sizes == sorted(sizes, reverse=True)
+    assert usage["statements"] is None, "this database does not count them"
+
+    # The extension's view, of the same names, in a transaction that is rolled back.
+    database.execute("create schema if not exists extensions")
+    database.execute(
+        "create view extensions.pg_stat_statements as select * from (values "
+        "('select  $1', 5000::bigint, 2.0::float8, 10000.0::float8), ('select pg_sleep($1)', 12, 900.0, 10800.0), "
+        "('once', 1, 9000.0, 9000.0)) as held (query, calls, mean_exec_time, total_exec_time)"
+    )
+    slow = database.execute("select private.slow_statements()").fetchone()[0]
+    assert slow == [{"statement": "select pg_sleep($1)", "calls": 12, "mean_ms": 900.0, "total_ms": 10800}]
+
+
 def test_the_month_is_forecast_by_what_has_passed():
     """Half a month's use is forecast to twice as much; what is not monthly, or has just begun, is not forecast."""
     middle = datetime(2026, 11, 16, tzinfo=UTC)

@@ -93,9 +93,19 @@ class Attached:
 
 
 def migration(
-    hook: UUID, table: str, *, on_update: bool = False, prefix: str = "", key: list[str] | None = None, **mapping: Any
+    hook: UUID,
+    table: str,
+    *,
+    on_update: bool = False,
+    prefix: str = "",
+    key: list[str] | None = None,
+    actual: str | None = None,
+    observed_at: str | None = None,
+    **mapping: Any,
 ) -> str:
     """Write the file for the hand-made model."""
     mapper = Mapper(HookMapping(**mapping), build().card)
     facts = {"id": str(hook), "name": "Orders", "url": URL, "prefix": prefix}
-    return write_migration(facts, table, key or ["id"], mapper, on_update=on_update)
+    return write_migration(
+        facts, table, key or ["id"], mapper, on_update=on_update, actual=actual, observed_at=observed_at
+    )

@@ -288,3 +288,19 @@ def test_names_are_read_as_sql_reads_them() -> None:
     for wrong in ("", "a.b.c", "a b", "a;b", '"', "a.", "x" * 64, "a'b"):
         with pytest.raises(Exception, match="no table"):
             read_table(wrong)
+
+
+def test_actuals_are_taken_only_where_asked(attach: Any, world: Any) -> None:
+    """Attached again without the column, the table is no longer read; a column that is not there is refused by its name."""
+    flowers = attach(actual="note", observed_at="note")
+    settings = "select actual_column, observed_column from private.hook_targets where hook_id = %s"
+    triggers = "select count(*) from pg_trigger where tgrelid = %s::regclass and tgname like 'rowcast_actual%%'"
+    assert world.row(settings, flowers.hook) == ("note", "note")
+    assert world.value(triggers, flowers.table) == 1
+
+    world.connection.execute(migration(flowers.hook, flowers.table).encode())
+
+    assert world.row(settings, flowers.hook) == (None, None)
+    assert world.value(triggers, flowers.table) == 0
+    with pytest.raises(psycopg.errors.RaiseException, match='no column "truth"'), world.connection.transaction():
+        world.connection.execute(migration(flowers.hook, flowers.table, actual="truth").encode())

@@ -1353,12 +1353,14 @@ export interface components {
             sql: string;
         };
         MigrationOrder: {
+            actual?: string | null;
             /**
              * @default [
              *       "id"
              *     ]
              */
             key: string[];
+            observed_at?: string | null;
             /** @default false */
             on_update: boolean;
             table?: string | null;

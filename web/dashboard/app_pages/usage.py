@@ -14,6 +14,7 @@ NAMES = {
     "kv_commands": "Key-value commands this month",
 }
 NEAR = 0.8
+FAR_DAYS = 365
 
 
 def amount(value: float, unit: str) -> str:
@@ -33,6 +34,25 @@ def show_quota(quota: Json) -> None:
         st.warning(f"{plain(quota['degrades'])}.", icon=":material/warning:")
     else:
         st.caption(f"When it is used up: {plain(quota['degrades'])}.")
+
+
+def show_load(usage: Json) -> None:
+    """Show the largest tables, and the statements that take long where the database counts them."""
+    st.subheader("Database")
+    tables = [
+        {"table": each["name"], "size": amount(each["bytes"], "bytes"), "rows": each["rows"]}
+        for each in usage["tables"]
+    ]
+    st.dataframe(tables, hide_index=True, column_config={"rows": st.column_config.NumberColumn(format="localized")})
+    statements = usage["statements"]
+    if statements is None:
+        st.caption(
+            "The database keeps no count of slow statements here; on Supabase the extension pg_stat_statements does."
+        )
+    elif not statements:
+        st.caption("No statement that ran ten times took 100 ms or more on average.")
+    else:
+        st.dataframe(statements, hide_index=True)
 
 
 account = session.current()
@@ -58,5 +78,17 @@ else:
         f"{amount(usage['log_bytes'], 'bytes')}, the oldest from {ago(usage['oldest_prediction_at'])}. Predictions are kept for "
         f"{usage['prediction_days']} days; their counts stay."
     )
+    full = usage["log_full_in_days"]
+    if full is not None:
+        limit = amount(usage["log_limit_bytes"], "bytes")
+        when = (
+            "has reached it"
+            if full == 0
+            else f"reaches it in {full:,.0f} days"
+            if full < FAR_DAYS
+            else "is far from it"
+        )
+        st.caption(f"Above {limit} the oldest are deleted earlier. Growing as in the last week, the log {when}.")
     if waiting:
         st.caption(f"{waiting:,} predictions are not in the figures yet: a worker counts them every minute.")
+    show_load(usage)
