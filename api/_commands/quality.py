@@ -23,6 +23,8 @@ EXIT_INTERRUPTED = 130
 CLOSING_SECONDS = 60.0
 
 Pytest = Annotated[list[str] | None, typer.Argument(metavar="-- PYTEST", help="What pytest is to run.")]
+Affected = Annotated[bool, typer.Option("--affected", help="Only the projects that a change concerns.")]
+Base = Annotated[str, typer.Option(help="What --affected compares the work tree with.")]
 
 _PYTEST = re.compile(r"^=+ .*\b(?:passed|failed|error|skipped)\b.* in [\d.:]+.*=+$|^\d+ (?:passed|failed).* in [\d.]+s")
 _VITEST = re.compile(r"^\s*Tests\s+\S")
@@ -31,9 +33,9 @@ _COUNT = re.compile(r"(\d+) (passed|failed|error|skipped)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def check() -> int:
+def check(*, is_affected: Affected = False, base: Base = "main") -> int:
     """Check format, lint and types of everything, and what else can be told without running it."""
-    return _run("check").exit_code
+    return _run("check", base if is_affected else None).exit_code
 
 
 def build() -> int:
@@ -41,19 +43,20 @@ def build() -> int:
     return _run("build").exit_code
 
 
-def run_tests(arguments: Pytest = None) -> int:
+def run_tests(arguments: Pytest = None, *, is_affected: Affected = False, base: Base = "main") -> int:
     """Run every check and every test: the real servers, a real browser, the rehearsed deployment.
 
-    What follows `--` is given to pytest instead: `./rowcast test -- tests/models -k coercion` runs a part.
+    With --affected only what a change concerns is run, as for a pull request. What follows `--` is given to pytest instead: `./rowcast test -- tests/models -k coercion` runs a part.
     """
     started = time.monotonic()
     os.environ["ROWCAST_CHROMIUM"] = str(browser.require())
     if arguments:
         return _follow([sys.executable, "-m", "pytest", *arguments]).exit_code
-    checked = _run("check")
+    since = base if is_affected else None
+    checked = _run("check", since)
     if checked.is_interrupted:
         return EXIT_INTERRUPTED
-    tested = _run("test")
+    tested = _run("test", since)
     if tested.is_interrupted:
         return EXIT_INTERRUPTED
     counts, words = tested.counts, {True: "pass", False: "fail"}
@@ -61,7 +64,7 @@ def run_tests(arguments: Pytest = None) -> int:
     print(f" ({time.monotonic() - started:.0f} s).")
     failed = counts["failed"] + counts["error"]
     print(f"{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped", flush=True)
-    if tested.exit_code == 0 and not counts["passed"]:
+    if tested.exit_code == 0 and not counts["passed"] and not is_affected:
         raise CliError("no test was run")
     return checked.exit_code or tested.exit_code
 
@@ -82,9 +85,13 @@ class Outcome:
                 self.counts[word] += int(number)
 
 
-def _run(target: str) -> Outcome:
-    """Run one target of every project, two at a time; what they say is passed through line by line as it comes."""
-    command = [str(tools.node()), str(tools.npm_command("nx")), "run-many", "--target", target, "--nxBail=false"]
+def _run(target: str, since: str | None = None) -> Outcome:
+    """Run one target of every project, two at a time; what they say is passed through line by line as it comes.
+
+    With `since`, only of the projects that are concerned by what has changed from that commit to the work tree.
+    """
+    which = ["run-many"] if since is None else ["affected", f"--base={since}"]
+    command = [str(tools.node()), str(tools.npm_command("nx")), *which, "--target", target, "--nxBail=false"]
     return _follow([*command, "--parallel=2", "--output-style", "stream"])
 
 
