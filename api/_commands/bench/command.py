@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from api._commands.bench import peers
 from api._commands.bench.figures import Figure
 from api._commands.bench.measures import measure
 
@@ -16,12 +17,21 @@ def bench(
     requests: Annotated[int, typer.Option(help="Single-row requests per measurement.", min=300)] = 6000,
     train_seconds: Annotated[float, typer.Option(help="Time budget of each of the two models.", min=1)] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="Write the figures as JSON.")] = False,
+    is_peers: Annotated[
+        bool, typer.Option("--peers", help="Measure other servers with the same models instead.")
+    ] = False,
+    is_written: Annotated[bool, typer.Option("--write", help="Keep what --peers found in RESULTS.md.")] = False,
 ) -> None:
     """Measure predictions beside the least they could cost: a JSON echo and a bare model on the same server.
 
     Everything runs on servers and in a registry of its own; nothing of yours is touched. What is compared takes turns in
     short rounds, so that a busy machine slows both alike: trust ratios more than times, and CPU more than either.
+
+    With --peers the same models are served by FastAPI with pandas, MLServer, BentoML, LitServe and MLflow as well, each from
+    an environment of its own that is installed once (1.9 GB together); it takes about ten minutes.
     """
+    if is_peers:
+        peers.compare(is_written=is_written)
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
