@@ -59,6 +59,38 @@ COMMANDS: dict[str, Entry | Group] = {
         "Training runs.",
         _MODELS,
     ),
+    "model": Group(
+        {
+            "list": Entry("api._commands.model:model_list", "List models."),
+            "show": Entry("api._commands.model:model_show", "Show a model, its versions and aliases."),
+            "compare": Entry("api._commands.model:model_compare", "Put two versions side by side."),
+            "history": Entry("api._commands.model:model_history", "Tell who moved what, and what was live when."),
+            "replay": Entry("api._commands.model_moves:model_replay", "Try a version on rows that were sent."),
+            "promote": Entry("api._commands.model_moves:model_promote", "Make a version the champion."),
+            "rollback": Entry("api._commands.model_moves:model_rollback", "Undo the last promotion."),
+            "alias": Entry("api._commands.model_moves:model_alias", "Point a name at a version, or give it up."),
+            "card": Entry("api._commands.model_files:model_card", "Print the card of a version."),
+            "download": Entry("api._commands.model_files:model_download", "Fetch model.onnx and its card."),
+            "import": Entry("api._commands.model_import:model_import", "Bring an ONNX file of your own."),
+            "archive": Entry("api._commands.model_care:model_archive", "Retire a model; it still answers."),
+            "unarchive": Entry("api._commands.model_care:model_unarchive", "Take a model back into use."),
+            "delete": Entry("api._commands.model_care:model_delete", "Delete the file of a version."),
+        },
+        "Models, their versions, and which one answers.",
+        _MODELS,
+    ),
+    "dataset": Group(
+        {
+            "add": Entry("api._commands.dataset:dataset_add", "Upload a table and show what it holds."),
+            "from-table": Entry("api._commands.dataset:dataset_from_table", "Take rows of a table of the database."),
+            "list": Entry("api._commands.dataset:dataset_list", "List your datasets."),
+            "show": Entry("api._commands.dataset:dataset_show", "Show columns and warnings."),
+            "correct": Entry("api._commands.dataset:dataset_correct", "Say what a column is, or leave it out."),
+            "delete": Entry("api._commands.dataset:dataset_delete", "Delete a dataset and its bytes."),
+        },
+        "Tables to train on.",
+        _MODELS,
+    ),
     "user": Group(
         {
             "add": Entry("api._commands.accounts:user_add", "Add a person, or change a role."),

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from api._lib import artifacts, cards, catalogue, conditional, descriptions, model_moves, registry
+from api._lib import artifacts, cards, catalogue, conditional, descriptions, model_imports, model_moves, registry
 from api._lib.app import create_app
 from api._lib.auth import AnyCaller, Trainer
 from api._lib.catalogue import ListedVersion, Model, ModelList, VersionList
@@ -162,7 +162,8 @@ async def get_artifact(
     return FileResponse(artifact.model, media_type="application/octet-stream", filename=name, headers=headers)
 
 
-router.routes.extend(model_moves.router.routes)  # as create_app does: their paths are whole
+for _further in (model_moves.router, model_imports.router):
+    router.routes.extend(_further.routes)  # as create_app does: their paths are whole
 
 
 def _lifetime(found: registry.Found) -> str:

@@ -13,6 +13,8 @@ from api._lib.dataset_schemas import ColumnType
 from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
+from api._lib.run_schemas import Run, Status
+from api._lib.slugs import SLUG_PATTERN
 from api._lib.store import runs as store
 from api._lib.store.runs import RUNS
 from api._lib.times import Time
@@ -22,12 +24,9 @@ from models.contract import Task
 router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 
 RunId = Annotated[Uuid, Path(description="Id of the run")]
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "f1", "roc_auc", "r2", "rmse", "mae"]
 Weight = Annotated[float, Field(gt=0, le=1_000_000)]
-
-SLUG_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$"
 
 
 class _Sent(BaseModel):
@@ -78,29 +77,6 @@ class RunOrder(_Sent):
     description: str = Field(default="", max_length=2000, description="Of a new model")
     visibility: Literal["private", "public"] = Field(default="private", description="Of a new model")
     options: RunOptions = Field(default_factory=RunOptions)
-
-
-class Run(BaseModel):
-    """One training run."""
-
-    id: str
-    dataset_id: str | None
-    model: str = Field(description="Slug", examples=["penguins"])
-    title: str
-    description: str
-    target: str
-    options: dict[str, Any]
-    visibility: Literal["private", "public"]
-    status: Status
-    reason: str | None = Field(description="Why it failed, in one line")
-    progress: float = Field(description="0 to 1")
-    message: str = Field(description="What it is doing, in words")
-    attempt: int = Field(description="How often a worker took it up")
-    last_seq: int = Field(description="Number of its newest event")
-    version: int | None = Field(description="Number of the version it made")
-    created_at: Time
-    started_at: Time | None
-    finished_at: Time | None
 
 
 class RunList(BaseModel):

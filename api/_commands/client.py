@@ -94,6 +94,16 @@ class Client:
             first_row: Number of rows sent before these, so that refusals name the row of the caller's file.
             **request: What httpx takes: `json`, `params`, `content`, `headers`, `timeout`.
         """
+        return _decoded(self._ask(method, path, **request), first_row=first_row)
+
+    def fetch(self, path: str, **request: Any) -> "httpx.Response":
+        """Ask the API for something that is no JSON and return the answer as it came."""
+        answer = self._ask("GET", path, **request)
+        if not answer.is_success:
+            _decoded(answer)
+        return answer
+
+    def _ask(self, method: str, path: str, **request: Any) -> "httpx.Response":
         own_token = not self.place.token
         if own_token and not self._token and self.place.email:
             self._sign_in()
@@ -101,7 +111,7 @@ class Client:
         if response.status_code == UNAUTHORIZED and own_token and self._token:
             self._sign_in()
             response = self._send(method, self.place.api_url + path, bearer=self._token, **request)
-        return _decoded(response, first_row=first_row)
+        return response
 
     def supabase(self, method: str, path: str, *, secret: bool = False, **request: Any) -> Any:
         """Ask Supabase itself (`/auth/v1/…`, `/rest/v1/…`), with the secret key where the caller must be the operator."""

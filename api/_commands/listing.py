@@ -9,6 +9,19 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def show_json(found: Any) -> None:
+    """Print what the server said, for programs."""
+    print(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """Print what is known about one thing, a line each; what is empty is left out."""
+    known = {name: _cell(name, value) for name, value in facts.items() if value not in (None, "", [])}
+    width = max(map(len, known), default=0)
+    for name, cell in known.items():
+        print(f"{name.ljust(width)}  {cell}")
+
+
 def show_list(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str) -> None:
     """Print rows as a table of the named fields (heading: field), or all of them as JSON; `empty` is said when there are none."""
     if as_json:

@@ -24,11 +24,24 @@ def check_size(file: Path) -> None:
 
 
 def upload(
-    client: Client, file: Path, *, name: str, source: str | None = None, licence: str | None = None
+    client: Client,
+    file: Path,
+    *,
+    name: str,
+    kind: str = "table",
+    source: str | None = None,
+    licence: str | None = None,
 ) -> dict[str, Any]:
-    """Upload a file as a dataset and return the dataset, ready for training. Draws a bar on a terminal."""
+    """Upload a file as a dataset and return the dataset, ready to be used. Draws a bar on a terminal."""
     size = file.stat().st_size
-    asked = {"filename": file.name, "size_bytes": size, "name": name, "source": source, "licence": licence}
+    asked = {
+        "filename": file.name,
+        "size_bytes": size,
+        "name": name,
+        "kind": kind,
+        "source": source,
+        "licence": licence,
+    }
     created = client.call("POST", "/api/datasets", json=asked)
     place = created["upload"]
     digest = hashlib.sha256()

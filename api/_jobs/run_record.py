@@ -4,6 +4,7 @@ The database numbers the events and notes the changes of status itself.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from api._jobs.errors import RunLost, RunRejected
 from api._jobs.record import Record
 
 _TAKEN_OVER = "PT410"
+_PLACE = re.compile(r"^[a-z_.]+: ")
+"""Names the field of a request; whoever reads why a run ended has no request before them."""
 _LOOK = """
 select run.id, run.status, run.attempt, run.heartbeat_at, run.model_slug, run.title, run.description, run.target, run.options, run.kind,
 dataset.corrections, dataset.id as dataset_id, dataset.name as dataset_name, dataset.filename, dataset.object_path, dataset.size_bytes,
@@ -138,7 +141,7 @@ class RunRecord(Record):
         except psycopg.OperationalError:
             raise
         except psycopg.DatabaseError as error:
-            said = error.diag.message_primary or "The registry refused the version."
+            said = _PLACE.sub("", error.diag.message_primary or "The registry refused the version.")
             raise (RunLost if error.sqlstate == _TAKEN_OVER else RunRejected)(said) from error
         assert row is not None
         return Version(row["id"], row["number"])

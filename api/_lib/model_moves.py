@@ -72,9 +72,11 @@ async def get_history(
 async def promote(slug: Slug, name: AliasName, order: PromotionOrder, caller: Trainer) -> Promotion:
     """Point an alias at a version. Every instance follows within two seconds; nothing is deployed.
 
-    Scores of both versions, parity and the newest replay of one against the other are written down with it.
+    Scores of both versions, parity and the newest replay of one against the other are written down with it. With
+    `from_version` it is refused if somebody else has moved the alias since you looked.
     """
-    made = await store.promote(slug, name, order.version, order.reason, caller.rights, replay=order.replay)
+    seen = order.from_version
+    made = await store.promote(slug, name, order.version, order.reason, caller.rights, replay=order.replay, seen=seen)
     forget(slug)
     return Promotion(model=slug, **await store.find_promotion(made, caller.rights))
 
@@ -95,7 +97,7 @@ async def remove_alias(
 @router.post("/api/models/{slug}/rollback", responses=_WRITE, openapi_extra=SOMEBODY)
 async def roll_back(slug: Slug, order: RollbackOrder, caller: Trainer) -> Promotion:
     """Undo the newest promotion of an alias that still stands. Doing it twice goes two steps back."""
-    made = await store.roll_back(slug, order.alias, order.reason, caller.rights)
+    made = await store.roll_back(slug, order.alias, order.reason, caller.rights, seen=order.from_version)
     forget(slug)
     return Promotion(model=slug, **await store.find_promotion(made, caller.rights))
 

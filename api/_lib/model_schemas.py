@@ -25,6 +25,15 @@ Reference = Annotated[
         pattern=REFERENCE_PATTERN,
     ),
 ]
+SeenVersion = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        le=MAX_NUMBER,
+        description="Number that the alias pointed at when you looked, 0 for nothing: if it has moved since, that is a 409",
+        examples=[1],
+    ),
+]
 Reason = Annotated[str, Field(min_length=1, max_length=500, examples=["Better on last month's rows"])]
 
 
@@ -68,6 +77,7 @@ class PromotionOrder(_Sent):
         default=None,
         description="The replay to write down as evidence; if absent, the newest one of these two versions",
     )
+    from_version: SeenVersion = None
 
 
 class RollbackOrder(_Sent):
@@ -75,6 +85,7 @@ class RollbackOrder(_Sent):
 
     alias: str = Field(default=registry.CHAMPION, pattern=ALIAS_PATTERN)
     reason: Reason
+    from_version: SeenVersion = None
 
 
 class Promotion(BaseModel):

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 _CONSTRAINT = re.compile(r'check constraint "([^"]* [^"]*)"')
 """The names of our constraints are sentences for the caller; the rest of such a message is for nobody."""
 _BARE_DENIAL = re.compile(r"permission denied for|new row violates row-level security")
+_PLACED = re.compile(r"(?P<place>[a-z_]+(?:\.[a-z_]+)*): (?P<said>.+)", re.DOTALL)
+"""Our functions begin a refusal with the field it is about: `options.holdout.column: the dataset has no column "x".`"""
+_FIELD = re.compile(
+    r"(?:model |dataset |key |hook )?(title|description|target|visibility|filename|name|reason|note|sha256|source|licence|url)\b"
+)
+"""What most constraints' names begin with."""
+_NAMED_ELSE = {"model_slug": "model", "table_name": "table", "row_limit": "rows"}
+"""Columns and parameters that the API has another name for."""
 _BY_CODE: dict[str, type[ApiError]] = {
     "42501": NotAllowed,
     "23505": Conflict,
@@ -45,20 +53,30 @@ _BY_CODE: dict[str, type[ApiError]] = {
     "PGRST301": CredentialRejected,
     "PGRST303": CredentialRejected,
 }
+_WITH_PLACES = frozenset({RequestInvalid, Conflict, NotFound})
 
 
 def explain_refusal(response: "httpx.Response") -> ApiError:
     """Say in our words why Supabase refused a call."""
     said = _read(response)
     message = str(said.get("message") or said.get("error") or "")
+    named = _BY_CODE.get(str(said.get("code", "")))
     if constraint := _CONSTRAINT.search(message):
-        return RequestInvalid(constraint[1])
+        field = _FIELD.match(constraint[1])
+        return RequestInvalid(constraint[1], errors=[(f"#/{field[1]}", constraint[1])] if field else [])
+    if named in _WITH_PLACES and (placed := _PLACED.fullmatch(message)):
+        return named(message, errors=[(_pointer(placed["place"]), placed["said"])])
     if _BARE_DENIAL.match(message):
         return NotAllowed("That is not yours to do, or it needs another role")
-    if named := _BY_CODE.get(str(said.get("code", ""))):
+    if named:
         return named(message)
     status = str(said.get("statusCode", response.status_code))  # Storage wraps its own status in a 400
     return _explain_status(int(status) if status.isdecimal() else response.status_code, said, message)
+
+
+def _pointer(place: str) -> str:
+    first, *rest = place.split(".")
+    return "/".join(("#", _NAMED_ELSE.get(first, first), *rest))
 
 
 def _explain_status(status: int, said: dict[str, Any], message: str) -> ApiError:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from models.contract import ParityCertificate, ParityKind
+from models.encoding import Encoded
 from models.errors import ArtifactRejected, ModelError
 from models.runtime import OnnxModel, label_indexes
 from models.training.foreign import limit_this_process
 from models.training.foreign_graph import first_line, packed, read_graph
+from models.training.foreign_rows import awkward_rows
 from models.training.foreign_schema import Schema, card_of, read_schema
 from models.training.trained import Trained
 from models.training.write import write
@@ -46,15 +49,16 @@ def examine(content: bytes, schema: Schema) -> Trained:
     content = graph.SerializeToString()
     card = card_of(content, schema)
     model = OnnxModel.open(content, card)
-    encoded = model.encode(schema.examples)
-    parity = _certificate(graph, model, schema, encoded)
+    parity = _certificate(graph, model, schema)
     return Trained(card.model_copy(update={"parity": parity}), content)
 
 
-def _certificate(graph: onnx.ModelProto, model: OnnxModel, schema: Schema, encoded: Any) -> ParityCertificate:
-    """Compare onnxruntime with the reference implementation of the standard, on the examples and on rows of missing cells."""
-    served = model.run(encoded).astype(np.float64)
-    model.decode(served)  # refuses what is not finite
+def _certificate(graph: onnx.ModelProto, model: OnnxModel, schema: Schema) -> ParityCertificate:
+    """Compare onnxruntime with the reference implementation of the standard, on the examples and on rows around them."""
+    tried = {"held_out": schema.examples, **awkward_rows(schema)}
+    rows = [row for some in tried.values() for row in some]
+    encoded = model.encode(rows)
+    served = _answers(model, encoded)
     feeds = {put.name: encoded.numeric if put.name == "numeric" else encoded.text for put in graph.graph.input}
     try:
         evaluator: Any = ReferenceEvaluator(graph)
@@ -69,21 +73,43 @@ def _certificate(graph: onnx.ModelProto, model: OnnxModel, schema: Schema, encod
     if flips or not errors.max() <= TOLERANCE:
         raise ArtifactRejected(
             f"two runtimes answer differently by {errors.max():.2g} (allowed: {TOLERANCE:g}); "
-            f"worst on {json.dumps(schema.examples[worst])[:200]}"
+            f"worst on {json.dumps(rows[worst])[:200]}"
         )
     _check_probabilities(served, schema)
-    kind = ParityKind(kind="held_out", rows=len(served), label_flips=flips, max_error=float(errors.max()))
     return ParityCertificate(
         passed=True,
         tolerance=TOLERANCE,
         rows=len(served),
         label_flips=flips,
         max_error=float(errors.max()),
-        kinds=[kind],
-        worst_row=schema.examples[worst],
+        kinds=list(_kinds(tried, errors)),
+        worst_row=rows[worst],
         engines=[f"onnx reference {onnx.__version__}", f"onnxruntime {onnxruntime.__version__}"],
         basis="runtime to runtime",
     )
+
+
+def _answers(model: OnnxModel, encoded: Encoded) -> NDArray[np.float64]:
+    """Run the file as the server will. Raises ArtifactRejected or InvalidRows."""
+    try:
+        served = model.run(encoded).astype(np.float64)
+    except Exception as error:  # noqa: BLE001  onnxruntime's errors share no root
+        raise ArtifactRejected(
+            f"the file cannot answer a row that it will be asked, such as one with an unknown or missing value: "
+            f"{first_line(error)}"
+        ) from None
+    model.decode(served)  # refuses what is not finite
+    return served
+
+
+def _kinds(tried: Mapping[str, Sequence[Any]], errors: NDArray[np.float64]) -> Iterator[ParityKind]:
+    """Say for each kind of rows how many there were and how far apart the answers to them."""
+    start = 0
+    for name, some in tried.items():
+        if some:
+            worst = float(errors[start : start + len(some)].max())
+            yield ParityKind.model_validate({"kind": name, "rows": len(some), "label_flips": 0, "max_error": worst})
+        start += len(some)
 
 
 def _check_probabilities(served: NDArray[np.float64], schema: Schema) -> None:

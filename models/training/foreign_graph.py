@@ -13,6 +13,15 @@ from models.training.foreign_schema import Schema
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 """The operators of the standard; anything else would be somebody's own code."""
 
+REFUSED = {
+    "Loop": "may go on without end",
+    **dict.fromkeys(
+        ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+        "answers by chance",
+    ),
+}
+"""Operators of the standard that a server must not run for strangers: the same row has one answer, within a bounded time."""
+
 MAX_NODES = 20_000
 _MAX_OPSET = {"": 22, "ai.onnx": 22, "ai.onnx.ml": 4}
 _NUMBERS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL}
@@ -49,9 +58,11 @@ def _check_graph(graph: onnx.GraphProto) -> int:
             raise ArtifactRejected(
                 f"the operator {node.op_type} is one of {node.domain!r}: only the standard's are run"
             )
+        if node.op_type in REFUSED:
+            raise ArtifactRejected(f"the operator {node.op_type} {REFUSED[node.op_type]}: export the model without it")
         for attribute in node.attribute:
             tensors += [attribute.t, *attribute.tensors]
-            count += sum(_check_graph(inner) for inner in ([attribute.g] if attribute.g.node else [*attribute.graphs]))
+            count += sum(_check_graph(inner) for inner in (attribute.g, *attribute.graphs))
     for tensor in tensors:
         if tensor.data_location == onnx.TensorProto.EXTERNAL or len(tensor.external_data):
             raise ArtifactRejected("the file keeps data in other files: save it as one file")

@@ -73,6 +73,11 @@ def _check_names(schema: Schema) -> None:
         raise ArtifactRejected("a binary model has two classes")
 
 
+def is_required(name: str, schema: Schema) -> bool:
+    """Tell whether a feature must be there: no example does without it."""
+    return all(row.get(name) is not None for row in schema.examples)
+
+
 def card_of(content: bytes, schema: Schema) -> Card:
     """Describe a file that nobody here has trained or judged."""
     positions = {"numeric": 0, "text": 0}
@@ -139,7 +144,7 @@ def _feature(said: _SaidFeature, position: int, schema: Schema) -> Feature:
         kind=said.kind,
         position=position,
         missing_share=sum(cell is None for cell in cells) / len(cells),
-        required=all(said.name in row for row in schema.examples) and None not in cells,
+        required=is_required(said.name, schema),
         minimum=said.minimum,
         maximum=said.maximum,
         quantiles=[],

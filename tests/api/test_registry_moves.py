@@ -43,6 +43,31 @@ def test_alias_is_given_up_and_brought_back(api: httpx.Client, address: str, ana
     assert api.get(f"{address}/card", params={"version": "challenger"}).status_code == 200
 
 
+def test_a_move_that_somebody_else_made_meanwhile_is_seen(api: httpx.Client, address: str, analyst: User):
+    """Two people look, both decide: the second is told, and nothing moves. So with a rollback, which would go two back."""
+
+    def promote(version: int, **seen: int) -> httpx.Response:
+        order = {"version": version, "reason": "x", **seen}
+        return api.put(f"{address}/aliases/champion", json=order, headers=analyst.headers)
+
+    assert promote(2, from_version=1).status_code == 200
+    late = promote(3, from_version=1)
+    assert (late.status_code, late.json()["errors"][0]["pointer"]) == (409, "#/from_version")
+    assert "has moved since you looked: it points at version 2 now, not at version 1" in late.json()["detail"]
+    assert promote(3, from_version=2).status_code == 200
+
+    orders = [{"reason": "x", "from_version": seen} for seen in (3, 3, 2)]
+    done = [api.post(f"{address}/rollback", json=order, headers=analyst.headers) for order in orders]
+
+    assert [answer.status_code for answer in done] == [200, 409, 200]
+    assert done[2].json()["to_version"] == 1
+    free = {"version": 1, "reason": "x", "from_version": 0}
+    assert [api.put(f"{address}/aliases/free", json=free, headers=analyst.headers).status_code for _ in range(2)] == [
+        200,
+        409,
+    ]
+
+
 def test_versions_are_compared(api: httpx.Client, address: str):
     """Equal scores decide nothing; what is not there is 404."""
     found = api.get(f"{address}/compare", params={"b": "2"}).json()

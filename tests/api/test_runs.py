@@ -63,7 +63,7 @@ def test_new_run_waits_for_a_worker(
     api: httpx.Client, run: dict[str, Any], dataset_id: str, analyst: User, unique: str
 ):
     """A run says what was asked for and where it stands."""
-    assert run["status"] == "queued"
+    assert (run["status"], run["kind"], run["heartbeat_at"]) == ("queued", "train", None)
     assert (run["model"], run["dataset_id"], run["options"]) == (unique, dataset_id, {"seed": 7, "drop": ["id"]})
     assert (run["version"], run["visibility"], run["progress"]) == (None, "private", 0)
     assert api.get(f"/api/runs/{run['id']}", headers=analyst.headers).json() == run
@@ -251,3 +251,44 @@ def test_listener_who_leaves_is_forgotten(api: httpx.Client, run: dict[str, Any]
 
     time.sleep(0.5)
     assert api.get("/api/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "pointer", "words"),
+    [
+        (
+            {"options": {"holdout": {"by": "time", "column": "when"}}},
+            422,
+            "#/options/holdout/column",
+            'no column "when"',
+        ),
+        ({"options": {"drop": ["nothing"]}}, 422, "#/options/drop", 'no column "nothing"'),
+        ({"options": {"types": {"nothing": "number"}}}, 422, "#/options/types", 'no column "nothing"'),
+        ({"target": "colour"}, 422, "#/target", 'no column "colour"'),
+        ({"dataset_id": "019ad000-0000-7000-8000-000000000000"}, 404, "#/dataset_id", "upload one first"),
+        ({"model": "tiny-public", "target": "length"}, 409, "#/target", "choose another model name"),
+    ],
+)
+def test_what_the_database_refuses_points_at_the_field(
+    api: httpx.Client,
+    stack: RunningStack,
+    analyst: User,
+    dataset_id: str,
+    public_model: str,
+    changes: dict[str, Any],
+    status: int,
+    pointer: str,
+    words: str,
+):
+    """Rules that only SQL knows name the field and what to do, like those of the API."""
+    profile = json.dumps({"columns": [{"name": "length"}, {"name": "species"}]})
+    with stack.connect() as connection:
+        connection.execute("update public.datasets set profile = %s where id = %s", (profile, dataset_id))
+    order = {"dataset_id": dataset_id, "model": "any-name", "target": "species", **changes}
+
+    answer = api.post("/api/runs", json=order, headers=analyst.headers)
+
+    assert answer.status_code == status, answer.text
+    (wrong,) = answer.json()["errors"]
+    assert wrong["pointer"] == pointer
+    assert words in wrong["detail"]

@@ -7,12 +7,25 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Run, run_in
+from tests.conftest import RunningStack, User
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Return a function that runs one command in an empty folder of the test."""
     return functools.partial(run_in, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def cli_environ(stack: RunningStack, site_url: str, analyst: User) -> dict[str, str]:
+    """Return what an analyst's shell holds to reach the stack."""
+    return {
+        "ROWCAST_API_URL": site_url,
+        "SUPABASE_URL": stack.supabase_url,
+        "SUPABASE_PUBLISHABLE_KEY": stack.environ["SUPABASE_PUBLISHABLE_KEY"],
+        "ROWCAST_EMAIL": analyst.email,
+        "ROWCAST_PASSWORD": analyst.password,
+    }
 
 
 @pytest.fixture(scope="session")

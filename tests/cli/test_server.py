@@ -17,15 +17,9 @@ ROW = json.dumps({"length": 5.1, "width": 3.0, "island": "South", "wild": True})
 
 
 @pytest.fixture(scope="module")
-def environ(stack, site_url, worker, analyst) -> dict[str, str]:
-    """Return what an analyst's shell holds to reach the stack."""
-    return {
-        "ROWCAST_API_URL": site_url,
-        "SUPABASE_URL": stack.supabase_url,
-        "SUPABASE_PUBLISHABLE_KEY": stack.environ["SUPABASE_PUBLISHABLE_KEY"],
-        "ROWCAST_EMAIL": analyst.email,
-        "ROWCAST_PASSWORD": analyst.password,
-    }
+def environ(cli_environ, worker) -> dict[str, str]:
+    """Return what an analyst's shell holds, with a worker behind the stack."""
+    return cli_environ
 
 
 @pytest.fixture(scope="module")

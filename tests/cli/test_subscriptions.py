@@ -11,18 +11,11 @@ from tests.receiver import Receiver
 pytestmark = [pytest.mark.stack]
 
 
-def test_life_of_a_subscription(stack, site_url, analyst, run: Run):
+def test_life_of_a_subscription(cli_environ, run: Run):
     """Each command says what it did; a receiver that is broken is told and ends the test command with 1."""
-    environ = {
-        "ROWCAST_API_URL": site_url,
-        "SUPABASE_URL": stack.supabase_url,
-        "SUPABASE_PUBLISHABLE_KEY": stack.environ["SUPABASE_PUBLISHABLE_KEY"],
-        "ROWCAST_EMAIL": analyst.email,
-        "ROWCAST_PASSWORD": analyst.password,
-    }
 
     def call(*words: str, code: int = 0) -> str:
-        done = run("subscription", *words, environ=environ)
+        done = run("subscription", *words, environ=cli_environ)
         assert done.returncode == code, done.stderr
         return done.stdout or done.stderr
 

@@ -545,6 +545,22 @@ export interface paths {
         patch: operations["update_version_api_models__slug__versions__number__patch"];
         trace?: never;
     };
+    "/api/models/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["import_model_api_models_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/people": {
         parameters: {
             query?: never;
@@ -1252,6 +1268,37 @@ export interface components {
             feature: string;
             mean: number;
         };
+        ImportedFeature: {
+            /** @default [] */
+            categories: string[];
+            /** @enum {string} */
+            kind: "number" | "integer" | "boolean" | "category" | "date";
+            maximum?: number | null;
+            minimum?: number | null;
+            name: string;
+        };
+        ImportOrder: {
+            /** @default [] */
+            classes: string[];
+            dataset_id: string;
+            /** @default  */
+            description: string;
+            examples: {
+                [key: string]: number | boolean | string | null;
+            }[];
+            features: components["schemas"]["ImportedFeature"][];
+            model: string;
+            target: string;
+            /** @enum {string} */
+            task: "binary" | "multiclass" | "regression";
+            /** @default  */
+            title: string;
+            /**
+             * @default private
+             * @enum {string}
+             */
+            visibility: "private" | "public";
+        };
         IntervalNote: {
             coverage: number;
             half_width: number;
@@ -1566,6 +1613,7 @@ export interface components {
             promotions: components["schemas"]["Promotion"][];
         };
         PromotionOrder: {
+            from_version?: number | null;
             reason: string;
             replay?: string | null;
             version: number;
@@ -1652,6 +1700,7 @@ export interface components {
         RollbackOrder: {
             /** @default champion */
             alias: string;
+            from_version?: number | null;
             reason: string;
         };
         Run: {
@@ -1661,7 +1710,10 @@ export interface components {
             dataset_id: string | null;
             description: string;
             finished_at: string | null;
+            heartbeat_at: string | null;
             id: string;
+            /** @enum {string} */
+            kind: "train" | "import";
             last_seq: number;
             message: string;
             model: string;
@@ -5549,6 +5601,103 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_model_api_models_import_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportOrder"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

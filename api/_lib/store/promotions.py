@@ -35,9 +35,14 @@ async def find_promotion(promotion_id: str, rights: Rights) -> Row:
     return (await _read({"select": _FACE, "id": f"eq.{promotion_id}"}, rights))[0]
 
 
-async def promote(slug: str, alias: str, number: int, reason: str, rights: Rights, *, replay: str | None) -> str:
-    """Point an alias at a version; returns the promotion's id. The database judges who may, and adds the evidence."""
-    sent = {"model_slug": slug, "alias": alias, "version_number": number, "reason": reason, **rights.actor("actor")}
+async def promote(
+    slug: str, alias: str, number: int, reason: str, rights: Rights, *, replay: str | None, seen: int | None
+) -> str:
+    """Point an alias at a version; returns the promotion's id. The database judges who may, and adds the evidence.
+
+    `seen` is the number that the caller saw it point at (0: nothing); if it has moved since, that is a Conflict.
+    """
+    sent = {"model_slug": slug, "alias": alias, "version_number": number, "reason": reason, "from_version": seen}
     sent |= {"evidence": {"replay": replay}} if replay else {}
     return await _move("promote", sent, rights)
 
@@ -47,9 +52,10 @@ async def remove_alias(slug: str, alias: str, reason: str, rights: Rights) -> st
     return await _move("remove_alias", {"model_slug": slug, "alias": alias, "reason": reason}, rights)
 
 
-async def roll_back(slug: str, alias: str, reason: str, rights: Rights) -> str:
-    """Undo the newest promotion that stands; returns the id of the one that undid it."""
-    return await _move("rollback_alias", {"model_slug": slug, "alias": alias, "reason": reason}, rights)
+async def roll_back(slug: str, alias: str, reason: str, rights: Rights, *, seen: int | None) -> str:
+    """Undo the newest promotion that stands; returns the id of the one that undid it. `seen` as in `promote`."""
+    sent = {"model_slug": slug, "alias": alias, "reason": reason, "from_version": seen}
+    return await _move("rollback_alias", sent, rights)
 
 
 async def _move(function: str, sent: Row, rights: Rights) -> str:

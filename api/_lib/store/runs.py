@@ -14,8 +14,8 @@ def _flat(row: Row) -> Row:
 RUNS = Orders(
     "runs",
     "run",
-    "id,dataset_id,model:model_slug,title,description,target,options,visibility,status,reason,progress,message,attempt,"
-    "last_seq,created_at,started_at,finished_at,version:versions!runs_version_id_fkey(number)",
+    "id,kind,dataset_id,model:model_slug,title,description,target,options,visibility,status,reason,progress,message,attempt,"
+    "heartbeat_at,last_seq,created_at,started_at,finished_at,version:versions!runs_version_id_fkey(number)",
     _flat,
 )
 

@@ -12,9 +12,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from models.errors import ArtifactRejected
+from models.errors import ArtifactRejected, ModelError
 from models.runtime import OnnxModel
 from models.training.foreign import check
+from models.training.foreign_child import examine
+from models.training.foreign_schema import read_schema
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal(size=(200, 3)).astype(np.float32)
@@ -57,7 +59,8 @@ def test_a_classifier_with_one_tensor_is_served(checked):
     assert [one["probabilities"]["yes"] for one in answers] == pytest.approx(expected[:, 1].tolist(), abs=1e-6)
     assert card.parity.basis == "runtime to runtime"
     assert card.parity.passed
-    assert card.parity.rows == 8
+    assert {kind.kind: kind.rows for kind in card.parity.kinds} == {"held_out": 8, "extreme": 6}
+    assert card.parity.rows == 14
     assert "trained elsewhere" in card.warnings[0]
 
 
@@ -92,8 +95,9 @@ def test_a_pipeline_with_one_input_per_column_is_served(checked):
         examples=rows,
     )
 
-    _, model = checked(made, said)
+    card, model = checked(made, said)
 
+    assert {kind.kind: kind.rows for kind in card.parity.kinds} == {"held_out": 6, "unseen": 1, "extreme": 4}
     assert [one["value"] for one in model.predict(rows)] == pytest.approx(
         fitted.predict(frame.head(6)).tolist(), rel=1e-4
     )
@@ -124,6 +128,35 @@ def _no_probabilities():
     return _graph([helper.make_node("MatMul", ["X", "W"], ["Y"])], [weights])
 
 
+def _endless():
+    """A loop whose condition is never false."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Identity", ["held"], ["kept"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("held", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("kept", TensorProto.FLOAT, None),
+        ],
+    )
+    true = helper.make_tensor("true", TensorProto.BOOL, [], [True])
+    return _graph([helper.make_node("Loop", ["", "true", "X"], ["Y"], body=body)], [true])
+
+
+def _by_chance():
+    """Noise beside the answer: no two calls agree."""
+    weights = helper.make_tensor("W", TensorProto.FLOAT, [3, 2], [0.0] * 6)
+    flat, noise = (
+        helper.make_node("MatMul", ["X", "W"], ["flat"]),
+        helper.make_node("RandomNormalLike", ["flat"], ["n"]),
+    )
+    return _graph([flat, noise, helper.make_node("Add", ["flat", "n"], ["Y"])], [weights])
+
+
 def _zip_map():
     fitted = LogisticRegression().fit(ROWS, ROWS[:, 0] > 0)
     return convert_sklearn(fitted, initial_types=[("X", FloatTensorType([None, 3]))], target_opset=OPSETS)
@@ -133,11 +166,12 @@ def _zip_map():
     ("make", "changes", "reason"),
     [
         (lambda: b"not a model", {}, "no valid ONNX model"),
-        (lambda: b"", {}, "may not be empty"),
         (_custom_domain, {}, "com.stranger"),
         (_external_data, {}, "other files|no valid ONNX"),
         (_no_probabilities, {}, "no probabilities"),
         (_zip_map, {}, "zipmap off"),
+        (_endless, {}, "Loop may go on without end"),
+        (_by_chance, {}, "RandomNormalLike answers by chance"),
         (
             lambda: forest()[1],
             {"features": [{"name": "n0", "kind": "number"}]},
@@ -149,12 +183,15 @@ def _zip_map():
         (lambda: forest()[1], {"examples": []}, "does not fit at examples"),
         (lambda: forest()[1], {"examples": [{"n0": "x", "n1": 1, "n2": 1}]}, "expected a number"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
-def test_what_is_not_plain_or_does_not_fit_is_refused(checked, make, changes, reason):
-    """In one line, and without bringing anything down."""
-    with pytest.raises(ArtifactRejected, match=reason) as refused:
-        checked(make(), schema(**changes))
+def test_what_is_not_plain_or_does_not_fit_is_refused(make, changes, reason):
+    """In one line: what the child does, done here."""
+    made = make()
+    content = made if isinstance(made, bytes) else made.SerializeToString()
+
+    with pytest.raises(ModelError, match=reason) as refused:
+        examine(content, read_schema(schema(**changes)))
 
     assert "\n" not in str(refused.value)
 
@@ -178,6 +215,14 @@ def test_a_file_that_wants_too_much_memory_is_refused(checked):
 
     with pytest.raises(ArtifactRejected):
         checked(_graph(nodes, [size, weights]), schema(), memory_mb=500)
+
+
+def test_a_refusal_comes_back_from_the_child(checked):
+    """What the child finds is said here in its words; an empty file is not even shown to it."""
+    with pytest.raises(ArtifactRejected, match=r"com\.stranger"):
+        checked(_custom_domain(), schema())
+    with pytest.raises(ArtifactRejected, match="may not be empty"):
+        checked(b"", schema())
 
 
 def test_a_file_that_is_too_large_is_not_opened(tmp_path):
