@@ -48,6 +48,16 @@ export const PAGES: readonly WorkspacePage[] = [
     load: () => import("../mine/ModelSettings.svelte"),
   },
   {
+    path: "models/:slug/versions",
+    title: "Versions",
+    load: () => import("../versions/VersionsPage.svelte"),
+  },
+  {
+    path: "models/:slug/versions/:number",
+    title: "Version",
+    load: () => import("../versions/VersionPage.svelte"),
+  },
+  {
     path: "hooks",
     title: "Hooks",
     roles: ANALYSTS,
