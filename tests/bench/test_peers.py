@@ -106,7 +106,9 @@ def test_report_tells_ratios_and_who_is_missing():
     for case in measure.CASES:
         ours.loads[case] = [Load(0.001, 0.002, 1000.0)]
         theirs.loads[case] = [Load(0.01, 0.02, 100.0), Load(0.02, 0.02, 50.0), Load(0.5, 0.02, 200.0)]
-    found = Comparison({"m1": [ours, theirs]}, {"m1": 143}, {ROWCAST: 150_000_000}, {"other, m1": "did not start"})
+    found = Comparison(
+        {"m1": [ours, theirs]}, {"m1": 143}, {ROWCAST: 150_000_000}, {"other, m1": f"did not\n  start in {Path.home()}"}
+    )
 
     said = results.markdown(found)
 
@@ -114,4 +116,4 @@ def test_report_tells_ratios_and_who_is_missing():
         "| Peer | 20.00 (20 ×) | 20.00 (10 ×) | 100 (10 ×) | 10,000 (10 ×) | 200 (2 ×) | 4.00 (4 ×) | 2e-08 |" in said
     )
     assert "| Rowcast | 1.00 | 2.00 | 1,000 | 100,000 | 100 | 1.00 | 0e+00 |" in said
-    assert "- other, m1: did not start" in said
+    assert "- other, m1: did not start in …" in said

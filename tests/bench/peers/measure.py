@@ -102,14 +102,14 @@ def compare(say: Say, names: Sequence[str], rounds: int, starts: int) -> Compari
                     yield (lambda port, name=name, path=path: PEERS[name](path, port, fitted, home)), name
 
             found.rows[fitted.name] = len(fitted.rows)
-            found.scores[fitted.name] = _measure(fitted, list(described()), found, folder / "log", say)
+            found.scores[fitted.name] = _measure(fitted, list(described()), found, home, say)
     found.sizes = {name: installed_bytes(path) for name, path in programs.items()} | {ROWCAST: function_bytes()}
     found.seconds = time.monotonic() - found.began
     return found
 
 
 def _measure(
-    fitted: Fitted, described: list[tuple[Callable[[int], Peer], str]], found: Comparison, log: Path, say: Say
+    fitted: Fitted, described: list[tuple[Callable[[int], Peer], str]], found: Comparison, home: Path, say: Say
 ) -> list[Score]:
     feed, body = Feed(fitted), fitted.rows[:1]
     with ExitStack() as stack:
@@ -122,7 +122,7 @@ def _measure(
                 for again in reversed(range(starts)):
                     port = Ports.free().site
                     peer = describe(port)
-                    server = Serving(peer, port, log)
+                    server = Serving(peer, port, home / f"{key}.log")
                     if again:
                         with server:
                             score.cold_seconds.append(server.first_answer(peer.encode(body)))

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import psutil
 
+from api._stack.settings import REPOSITORY
 from tests.bench.peers.environments import pins
 from tests.bench.peers.load import generator
 from tests.bench.peers.measure import CASES, SECONDS, Comparison, Score
 from tests.bench.peers.peers import ROWCAST
+
+_WHY_LENGTH = 300
+_BUSY_LOAD = 4.0
+_BUSY = " **The machine was busy with other work: these numbers show that the comparison runs, not who is faster.**"
 
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 
@@ -67,7 +72,7 @@ def markdown(found: Comparison) -> str:
         rule = "|---|" + "---:|" * (len(lines[0]) - 1)
         parts += [f"## {_MODELS[model]}", "\n".join([rows[0], rule, *rows[1:]])]
     if found.missing:
-        parts += ["## Left out", "\n".join(f"- {name}: {why}" for name, why in found.missing.items())]
+        parts += ["## Left out", "\n".join(f"- {name}: {_in_one_line(why)}" for name, why in found.missing.items())]
     sizes = sorted(found.sizes.items(), key=lambda one: one[1])
     installed = "\n".join(f"| {name} | {size / 1e6:.0f} | {_pinned(name)} |" for name, size in sizes)
     parts += ["## What has to be installed", f"| | MB without byte-code | versions |\n|---|---:|---|\n{installed}"]
@@ -86,7 +91,16 @@ def _machine() -> str:
     return (
         f"Machine: {os.cpu_count()} cores of {_processor()} ({kind}), {memory:.0f} GiB, Python {platform.python_version()}. "
         f"Load of the last 1/5/15 minutes at the end: {load}; a quiet machine shows about 2."
+        + (_BUSY if os.getloadavg()[2] > _BUSY_LOAD else "")
     )
+
+
+def _in_one_line(why: str) -> str:
+    """Shorten a server's log to the end of what it says, without the places of this machine."""
+    for place in (str(REPOSITORY), str(Path.home())):
+        why = why.replace(place, "…")
+    line = " ".join(why.split())
+    return line if len(line) <= _WHY_LENGTH else f"{line[: _WHY_LENGTH // 2]} … {line[-_WHY_LENGTH // 2 :]}"
 
 
 def _processor() -> str:

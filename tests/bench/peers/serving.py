@@ -16,7 +16,7 @@ from api._stack.settings import REPOSITORY
 from tests.bench.peers.peers import Peer
 
 SERVER_CORE, CLIENT_CORE = 0, 1
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 _STOP_SECONDS = 5.0
 
 
