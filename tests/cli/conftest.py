@@ -2,10 +2,12 @@
 
 import functools
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from api._commands.doctor.subject import Subject
 from tests.cli.command import Run, run_in
 from tests.conftest import RunningStack, User
 
@@ -40,3 +42,9 @@ def flowers() -> str:
         island = chance.choice(["North", "South", "" if kind == "rose" else "East"])
         lines.append(f"{length},{chance.gauss(3, 1):.2f},{island},{chance.choice(['true', 'false'])},{kind}")
     return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def embedded(stack: RunningStack) -> Callable[..., Subject]:
+    """Describe the real stack, with other variables or another way to it where a fault wants them."""
+    return lambda transport=None, **environ: Subject({**stack.environ, **environ}, "embedded", transport=transport)
