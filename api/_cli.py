@@ -38,6 +38,8 @@ class Group:
     help: str
     panel: str = ""
     epilog: str = ""
+    default: str = ""
+    """The command that is meant when none is named; without it the group lists its commands."""
 
 
 COMMANDS: dict[str, Entry | Group] = {
@@ -138,6 +140,18 @@ COMMANDS: dict[str, Entry | Group] = {
         "Webhooks out: who is told of what.",
         _ACCESS,
     ),
+    "deploy": Group(
+        {
+            "setup": Entry("api._commands.deploy.walk:setup", "Walk through a first deployment (also without a word)."),
+            "migrate": Entry("api._commands.deploy.migrate:migrate", "Bring the database up to date."),
+            "bundle": Entry("api._commands.deploy.bundle:bundle", "Bundle the published champions."),
+            "push": Entry("api._commands.deploy.push:push", "Build, deploy and try it."),
+            "smoke": Entry("api._commands.deploy.smoke:smoke", "Try a deployment as a stranger."),
+        },
+        "From fresh accounts to a running deployment.",
+        _WORK,
+        default="setup",
+    ),
     "check": Entry("api._commands.quality:check", "Format, lint and types of everything.", _WORK),
     "test": Entry("api._commands.quality:run_tests", "Every check and test.", _WORK),
     "build": Entry("api._commands.quality:build", "Build the site.", _WORK),
@@ -168,7 +182,9 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands are loaded one by one; called without any, it lists them."""
+    """A group whose commands are loaded one by one; called without any, it lists them, or runs its default."""
+
+    default = ""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  the name is Typer's
         """List the commands by what they are about, in plain text: Typer's panels take 0.2 s to load."""
@@ -182,6 +198,8 @@ class LazyGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the group's own options."""
+        if self.default and (not args or args[0].startswith("-")) and "--help" not in args:
+            args = [self.default, *args]
         return super().parse_args(ctx, args or ["--help"])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -196,7 +214,7 @@ def make_group(name: str, group: Group) -> LazyGroup:
         each: LazyCommand(each, entry) if isinstance(entry, Entry) else make_group(each, entry)
         for each, entry in group.entries.items()
     }
-    return LazyGroup(
+    made = LazyGroup(
         name=name,
         commands=commands,
         help=group.help,
@@ -204,6 +222,8 @@ def make_group(name: str, group: Group) -> LazyGroup:
         epilog=group.epilog,
         rich_markup_mode=None,
     )
+    made.default = group.default
+    return made
 
 
 def main(args: Sequence[str] | None = None) -> int:

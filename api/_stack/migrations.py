@@ -81,11 +81,12 @@ def _apply_queue_schema(connection: psycopg.Connection) -> None:
     installed = version("procrastinate")
     row = connection.execute(
         "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'procrastinate'"
+        " and to_regclass('procrastinate.procrastinate_jobs') is not null"
     ).fetchone()
     if row is not None and row[0] == installed:
         return
     if row is None:
-        connection.execute("create schema procrastinate")
+        connection.execute("create schema if not exists procrastinate")  # a migration may have come first
         steps = [SchemaManager.get_schema()]
     else:
         folder = Path(SchemaManager.get_migrations_path())
