@@ -114,7 +114,7 @@ def test_person_is_led_from_question_to_question(
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(walk.setup)
     kept = {name: value for name, value in ANSWERS.items() if name.startswith(("VERCEL", "GITHUB", "ROWCAST"))}
-    typed = ["nonsense", REFERENCE, "", "SUPABASE_SECRET_KEY=sb_secret_hidden", '"sb_publishable_shown"']
+    typed = ["nonsense", REFERENCE, "", "SUPABASE_SECRET_KEY=sb_secret_wrong", '"sb_publishable_shown"']
     typed += ["sb_secret_wrong", "sb_secret_hidden", ANSWERS["DATABASE_URL"], "y", "", "", "", ""]
     typed += ["n"] * 12
 
