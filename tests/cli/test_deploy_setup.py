@@ -22,7 +22,7 @@ ANSWERS = {
     "SUPABASE_URL": f"https://{REFERENCE}.supabase.co",
     "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_shown",
     "SUPABASE_SECRET_KEY": "sb_secret_hidden",
-    "DATABASE_URL": f"postgresql://postgres.{REFERENCE}:hidden-db@aws-0-eu-central-1.pooler.supabase.com:5432/postgres",
+    "DATABASE_URL": f"postgresql://postgres.{REFERENCE}:hidden@aws-0-eu-central-1.pooler.supabase.com:5432/postgres",
     "UPSTASH_REDIS_REST_URL": "https://kv.upstash.io",
     "UPSTASH_REDIS_REST_TOKEN": "hidden-kv-token",
     "VERCEL_TOKEN": "hidden-vercel-token-abc",
@@ -86,7 +86,7 @@ def test_all_is_carried_out_once_and_no_secret_is_seen(
     assert not [line for line in (*first, said.out, said.err) if "hidden" in line]
     file = tmp_path / "home/deploy.env"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert "hidden-db" in file.read_text()
+    assert ":hidden@aws" in file.read_text()
 
     walk.setup(yes=True, with_probe=False)
     assert (calls(), capsys.readouterr().out.count("(done)")) == ([], 5)
