@@ -17,6 +17,7 @@ from api._commands.doctor.subject import Away
 from tests.cli.command import Run
 
 REFERENCE = "abcdefghijklmnopqrst"
+BLANK = "[YOUR-PASSWORD]"
 ANSWERS = {
     "SUPABASE_PROJECT_REF": REFERENCE,
     "SUPABASE_URL": f"https://{REFERENCE}.supabase.co",
@@ -152,7 +153,7 @@ def test_what_is_missing_is_named(run: Run):
         ("SUPABASE_SECRET_KEY", "hello", "another kind of key (unknown)"),
         ("DATABASE_URL", "postgresql://u:p@aws-0-x.pooler.supabase.com:6543/postgres", "session pooler, 5432"),
         ("DATABASE_URL", f"postgresql://postgres:p@db.{REFERENCE}.supabase.co:5432/postgres", "IPv6 only"),
-        ("DATABASE_URL", "postgresql://u:[YOUR-PASSWORD]@aws.pooler.supabase.com:5432/postgres", "[YOUR-PASSWORD]"),
+        ("DATABASE_URL", f"postgresql://u:{BLANK}@aws.pooler.supabase.com:5432/postgres", BLANK),
         ("ROWCAST_SITE_URL", "rowcast.example", "https://"),
         ("KV_REST_API_URL", "https://kv.example/path", "upstash.io"),
         ("KV_REST_API_URL", 'UPSTASH_REDIS_REST_URL="https://kv.upstash.io/"', ""),
