@@ -61,9 +61,10 @@ async def list_datasets(
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most")] = 50,
     before: Annotated[Uuid | None, Query(description="Only what is older than the dataset of this id")] = None,
     kind: Annotated[DatasetKind, Query(description="Tables, or model files that were brought")] = "table",
+    search: Annotated[str, Query(max_length=120, description="Only those whose name holds this, in any case")] = "",
 ) -> DatasetList:
     """List your datasets, newest first. For the next page pass the last id as `before`."""
-    found = await store.list_datasets(caller.rights, kind=kind, limit=limit, before=before)
+    found = await store.list_datasets(caller.rights, kind=kind, limit=limit, before=before, search=search.strip())
     return DatasetList(datasets=[Dataset(**row) for row in found])
 
 

@@ -120,11 +120,12 @@ async def list_runs(
     caller: Trainer,
     model: Annotated[str | None, Query(description="Only runs of this model", pattern=SLUG_PATTERN)] = None,
     status: Annotated[Status | None, Query(description="Only runs in this state")] = None,
+    dataset_id: Annotated[Uuid | None, Query(description="Only runs on this dataset")] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most")] = 50,
     before: Annotated[Uuid | None, Query(description="Only what is older than the run of this id")] = None,
 ) -> RunList:
     """List your runs, newest first. For the next page pass the last id as `before`."""
-    filters = {"model_slug": model, "status": status}
+    filters = {"model_slug": model, "status": status, "dataset_id": dataset_id}
     wanted = {column: value for column, value in filters.items() if value is not None}
     found = await RUNS.list(caller.rights, limit=limit, before=before, filters=wanted)
     return RunList(runs=[Run(**row) for row in found])

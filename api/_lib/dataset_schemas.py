@@ -154,7 +154,8 @@ class DatasetProfile(BaseModel):
     reason: str | None = Field(description="Why there is none, in one line")
     profile: dict[str, Any] | None = Field(
         description="`rows`; `columns`, each with `type`, `evidence`, `missing_share`, `quantiles`, `top`, `histogram`, "
-        "`warnings`; `warnings` of the whole; `preview`"
+        "`warnings`; `warnings` of the whole; `targets`: columns worth predicting, each with its task and what is "
+        "suspicious then; `preview`"
     )
     corrections: Corrections
 

@@ -67,6 +67,26 @@ def test_complete_before_the_bytes_is_a_conflict(api: httpx.Client, analyst: Use
     assert answer.status_code == 409
 
 
+def test_datasets_are_found_by_a_part_of_their_name(api: httpx.Client, analyst: User, unique: str):
+    """In any case, with signs of patterns standing for themselves; a page goes on behind the last id."""
+    named = {
+        name: announce(api, analyst.headers, name=f"{unique} {name}")["dataset"]["id"] for name in ("50%", "a_b", "AXB")
+    }
+
+    def found(search: str, **more: str) -> list[str]:
+        params = {"search": search, **more}
+        listed = api.get("/api/datasets", params=params, headers=analyst.headers).raise_for_status().json()["datasets"]
+        return [each["name"].removeprefix(f"{unique} ") for each in listed]
+
+    assert found(f" {unique.upper()} ") == ["AXB", "a_b", "50%"]
+    assert found(f"{unique} a_b") == ["a_b"]
+    assert found(f"{unique} 50%") == ["50%"]
+    assert found(f"{unique} %B") == []
+    assert found(f"{unique} ax") == ["AXB"]
+    assert found(unique, before=named["a_b"]) == ["50%"]
+    assert api.get("/api/datasets", params={"search": "x" * 121}, headers=analyst.headers).status_code == 422
+
+
 def test_datasets_are_nobody_elses(api: httpx.Client, analyst: User, stranger: User, viewer: User, admin: User):
     """Strangers do not see a dataset, admins do, nobody signs in first, and viewers bring none."""
     made = announce(api, analyst.headers)["dataset"]

@@ -80,6 +80,9 @@ def test_runs_are_listed_and_filtered(
     ]
     assert api.get(f"/api/runs?model={unique}&status=failed", headers=analyst.headers).json()["runs"] == []
     assert api.get(f"/api/runs?before={run['id']}&model={unique}", headers=analyst.headers).json()["runs"] == []
+    for dataset, count in ((run["dataset_id"], 1), (run["id"], 0)):
+        address = f"/api/runs?dataset_id={dataset}&model={unique}"
+        assert len(api.get(address, headers=analyst.headers).json()["runs"]) == count
     assert run["id"] not in {each["id"] for each in api.get("/api/runs", headers=stranger.headers).json()["runs"]}
 
 

@@ -2015,6 +2015,7 @@ export interface operations {
                 before?: string | null;
                 kind?: "table" | "model";
                 limit?: number;
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -6172,6 +6173,7 @@ export interface operations {
         parameters: {
             query?: {
                 before?: string | null;
+                dataset_id?: string | null;
                 limit?: number;
                 model?: string | null;
                 status?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
