@@ -20,6 +20,7 @@ from models.training.column_stats import ColumnStats
 from models.training.corrections import check_corrections, choices
 from models.training.facts import Facts, cell_text
 from models.training.kinds import judge
+from models.training.likely_targets import likely_targets
 from models.training.sketch import Distinct, RowSample
 from models.training.source import Source, open_source
 from models.training.suspicions import Suspect, Warned, suspicions
@@ -82,8 +83,9 @@ def profile_file(
         warnings.append(("duplicates", None, f"{copies} of {rows} rows repeat another row: scores will flatter."))
     warnings += [("encoding", None, text) for text in source.warnings]
     warnings += [(note.code, one.facts.name, _sentence(one, note)) for one in columns for note in one.verdict.notes]
+    suspects = [Suspect(one.facts.name, one.verdict, one.cells) for one in columns]
     if target is not None:
-        warnings += suspicions([Suspect(one.facts.name, one.verdict, one.cells) for one in columns], target)
+        warnings += suspicions(suspects, target)
     ranked = sorted(warnings, key=lambda one: _SERIOUS.index(one[0]) if one[0] in _SERIOUS else len(_SERIOUS))
     return {
         "format_version": FORMAT_VERSION,
@@ -94,6 +96,7 @@ def profile_file(
         "rows": rows,
         "sampled_rows": sample_rows,
         "target": target,
+        "targets": [] if target else likely_targets([one for one in suspects if one.name not in drop]),
         "columns": [_described(one, rows, sample_rows) for one in columns],
         "warnings": [{"code": code, "column": column, "detail": detail} for code, column, detail in ranked],
         "preview": [
