@@ -2,7 +2,6 @@
 import { beforeEach, expect, it, vi } from "vitest";
 
 const renew = vi.fn<(refused: string | null) => Promise<string | null>>();
-vi.mock("../../web/src/account/auth", () => ({ renew }));
 
 const KEY = "rowcast-session";
 const ADA = { id: "1", email: "ada@example.com" };
@@ -20,7 +19,9 @@ function hearOfOtherTab(): void {
 
 async function load() {
   vi.resetModules();
-  return import("../../web/src/account/session.svelte");
+  const session = await import("../../web/src/account/session.svelte");
+  session.renewBy(renew);
+  return session;
 }
 
 beforeEach(() => {

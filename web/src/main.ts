@@ -1,6 +1,9 @@
 import "./style.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
+import { renewBy } from "./account/session.svelte";
+
+renewBy(async (refused) => (await import("./account/auth")).renew(refused));
 
 const target = document.getElementById("app");
 if (target) {

@@ -2,7 +2,8 @@
  * Who is signed in here, and the token to call the API with.
  *
  * Sign-in itself is supabase-js's work (`auth.ts`), whose code is loaded only when there is something to do: for a
- * visitor never, for somebody signed in when the token is about to expire. What it keeps is read here as it lies.
+ * visitor never, for somebody signed in when the token is about to expire. What it keeps is read here as it lies; what
+ * renews it is handed in by `main.ts`, as it builds on this.
  * All tabs read the same place, so they change together.
  */
 
@@ -26,6 +27,10 @@ interface Kept {
   user: { id: string; email?: string };
 }
 
+/** Gets another token instead of one that was refused (null: that is about to end); null when there is none to be had. */
+type Renewal = (refused: string | null) => Promise<string | null>;
+let renew: Renewal = () => Promise.resolve(null);
+
 /** A token this close to its end is renewed before it is used. */
 const MARGIN_MS = 60_000;
 
@@ -35,11 +40,15 @@ addEventListener("storage", (event) => {
   if (event.key === SESSION_KEY || event.key === null) follow(true);
 });
 
+/** Say what renews tokens. */
+export function renewBy(renewal: Renewal): void {
+  renew = renewal;
+}
+
 /** The access token of whoever is signed in, renewed if need be; null for a visitor. */
 export async function accessToken(): Promise<string | null> {
   const kept = readKept();
   if (!kept || lastsFor(kept) > MARGIN_MS) return kept?.access_token ?? null;
-  const { renew } = await import("./auth");
   return renew(null);
 }
 
@@ -48,7 +57,6 @@ export async function tokenInstead(refused: string): Promise<string | null> {
   const kept = readKept();
   if (!kept) return null;
   if (kept.access_token !== refused) return kept.access_token;
-  const { renew } = await import("./auth");
   return renew(refused);
 }
 
