@@ -174,6 +174,11 @@ async function fetchAsCaller(request: Request, timeoutMs = TIMEOUT_MS): Promise<
   return other && other !== token ? sendInTime(carrying(again, other), timeoutMs) : response;
 }
 
+/** Send a request whose answer goes on for a while, such as a stream of events; the deadline is its end. */
+export function openStream(request: Request): Promise<Response> {
+  return fetchAsCaller(request, DOWNLOAD_TIMEOUT_MS);
+}
+
 /** The answer to what `public/first.js` asked before this code was here; each is taken once. */
 async function takeAsked(request: Request): Promise<Response | null> {
   const { pathname, search } = new URL(request.url);
@@ -198,7 +203,8 @@ export async function sendInTime(request: Request, timeoutMs = TIMEOUT_MS): Prom
   }
 }
 
-function silence(timedOut: boolean): Problem {
+/** Why no answer came. */
+export function silence(timedOut: boolean): Problem {
   if (!navigator.onLine) return new Problem("You are offline.", { status: 0, code: "offline" });
   if (timedOut) return new Problem("The server took too long to answer.", { status: 0, code: "timeout" });
   return new Problem("The server cannot be reached.", { status: 0, code: "unreachable" });

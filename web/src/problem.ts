@@ -20,6 +20,11 @@ export class Problem extends Error {
     this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
   }
 
+  /** Whether what was asked for is not there: its id names nothing, or nothing that can be seen. */
+  get isGone(): boolean {
+    return this.status === 404 || this.status === 422;
+  }
+
   /** Whatever was thrown, as a problem. */
   static from(error: unknown): Problem {
     return error instanceof Problem ? error : new Problem(String(error), { status: 0, code: "site" });

@@ -9,13 +9,22 @@ export interface Resource<T> {
   stop(): void;
 }
 
-/** Load at once; when the connection comes back after a failure, load again by itself. */
-export function load<T>(fetcher: (signal: AbortSignal) => Promise<T>, known: T | null = null): Resource<T> {
+/**
+ * Load at once; when the connection comes back after a failure, load again by itself. `again` tells after how many
+ * milliseconds to look once more at what is still changing.
+ */
+export function load<T>(
+  fetcher: (signal: AbortSignal) => Promise<T>,
+  known: T | null = null,
+  again: (value: T) => number | null = () => null,
+): Resource<T> {
   let value = $state.raw<T | null>(known);
   let problem = $state.raw<Problem | null>(null);
   let controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   async function run(): Promise<void> {
+    clearTimeout(timer);
     controller.abort();
     controller = new AbortController();
     const { signal } = controller;
@@ -28,6 +37,8 @@ export function load<T>(fetcher: (signal: AbortSignal) => Promise<T>, known: T |
       if (signal.aborted) return;
       problem = Problem.from(error);
     }
+    const wait = value === null ? null : again(value);
+    if (wait !== null) timer = setTimeout(run, Math.max(wait, (problem?.retryAfterSeconds ?? 0) * 1000));
   }
 
   const onOnline = () => {
@@ -49,6 +60,7 @@ export function load<T>(fetcher: (signal: AbortSignal) => Promise<T>, known: T |
     },
     stop() {
       removeEventListener("online", onOnline);
+      clearTimeout(timer);
       controller.abort();
     },
   };

@@ -58,6 +58,38 @@ export const PAGES: readonly WorkspacePage[] = [
     load: () => import("../versions/VersionPage.svelte"),
   },
   {
+    path: "datasets",
+    title: "Data sets",
+    roles: ANALYSTS,
+    nav: { group: "Work", icon: "table" },
+    load: () => import("../datasets/DatasetsPage.svelte"),
+  },
+  {
+    path: "datasets/:id",
+    title: "Data set",
+    roles: ANALYSTS,
+    load: () => import("../datasets/DatasetPage.svelte"),
+  },
+  {
+    path: "runs",
+    title: "Training runs",
+    roles: ANALYSTS,
+    nav: { group: "Work", icon: "pulse" },
+    load: () => import("../runs/RunsPage.svelte"),
+  },
+  {
+    path: "runs/new",
+    title: "New run",
+    roles: ANALYSTS,
+    load: () => import("../runs/NewRunPage.svelte"),
+  },
+  {
+    path: "runs/:id",
+    title: "Training run",
+    roles: ANALYSTS,
+    load: () => import("../runs/RunPage.svelte"),
+  },
+  {
     path: "hooks",
     title: "Hooks",
     roles: ANALYSTS,
