@@ -1,4 +1,4 @@
-"""From a file to a model that answers, by the site's pages alone; and what the pages show when something is wrong."""
+"""From a file to a model that answers, by the site's pages alone."""
 
 import csv
 import io
@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 from uuid_utils import uuid7
 
-from tests.conftest import RunningStack, User
+from tests.conftest import RunningStack
 from tests.e2e.conftest import PENGUINS, Opener, violations
 from tests.e2e.test_site_account_pages import run
 
@@ -177,171 +177,3 @@ def test_main_journey_on_a_phone(stack: RunningStack, worker: None, signed_in: C
         page.get_by_role("link", name=name).first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
         fits(name)
-
-
-def test_lost_connection_ended_session_and_busy_storage_do_not_lose_an_upload(
-    stack: RunningStack, signed_in: Callable[..., Page]
-) -> None:
-    """Each is said beside the file with a way on, and the upload ends well all the same."""
-    page = signed_in(stack.create_user("analyst"), "/workspace/datasets")
-    answers = iter([429, 0, 413])
-
-    def fail(route: Route) -> None:
-        status = next(answers, None)
-        if status is None:
-            route.continue_()
-        elif status == 0:
-            route.abort()
-        else:
-            route.fulfill(status=status, body="{}", headers={"access-control-allow-origin": "*"})
-
-    page.route("**/storage/v1/object/upload/sign/**", fail)
-    item = page.get_by_role("list", name="Uploads").get_by_role("listitem")
-    page.get_by_label("Choose files").set_input_files(file("a.csv", b"a,b\n1,2\n"))
-    expect(item).to_contain_text("asked too often")
-    item.get_by_role("button", name="Go on").click()
-    expect(item).to_contain_text("cannot be reached")
-    item.get_by_role("button", name="Go on").click()
-    expect(item).to_contain_text("Storage takes no file of 8 B here")
-    item.get_by_role("button", name="Dismiss").click()
-    expect(item).to_have_count(0)
-
-    page.route("**/api/datasets/*/complete", lambda route: route.fulfill(status=401, json={"detail": "Sign in again."}))
-    page.get_by_label("Choose files").set_input_files(file("b.csv", b"a,b\n1,2\n"))
-    expect(item).to_contain_text("Sign in again")
-    page.unroute("**/api/datasets/*/complete")
-    item.get_by_role("button", name="Go on").click()
-    expect(item.get_by_role("link", name="b.csv")).to_be_visible()
-
-    page.get_by_role("searchbox", name="Search data sets").fill("b.c")
-    expect(page.get_by_role("table", name="Data sets").get_by_role("row")).to_have_count(2)
-    page.get_by_role("table").get_by_role("link", name="b.csv").click()
-    page.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete data set").click()
-    expect(page.get_by_text("The data set is deleted.")).to_be_visible()
-    page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("No such data set")
-
-
-def test_a_table_of_the_database_becomes_a_data_set(
-    stack: RunningStack, signed_in: Callable[..., Page], unique: str
-) -> None:
-    """The rows are read with one's own rights; what is not there is said at its field."""
-    with stack.connect() as connection:
-        connection.execute(
-            f"create table public.{unique} as select n as size, n % 3 as kind from generate_series(1, 40) n"
-        )
-        connection.execute(f"grant select on public.{unique} to authenticated")
-    page = signed_in(stack.create_user("analyst"), "/workspace/datasets")
-    page.get_by_role("button", name="From a database table").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Table or view").fill(f"{unique}_missing")
-    dialog.get_by_role("button", name="Read the rows").click()
-    expect(dialog.get_by_text("There is no table or view")).to_be_visible()
-    dialog.get_by_label("Table or view").fill(unique)
-    dialog.get_by_role("button", name="Read the rows").click()
-    page.wait_for_url(re.compile(r"/workspace/datasets/[0-9a-f-]{36}$"))
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"public.{unique}")
-    with stack.connect() as connection:
-        connection.execute(f"drop table public.{unique}")
-
-
-def test_a_run_is_watched_without_sockets_through_an_outage_in_two_tabs(
-    stack: RunningStack, signed_in: Callable[..., Page], unique: str
-) -> None:
-    """Events come over a stream where a proxy allows no sockets; an outage is told and passes; another tab sees the end."""
-    analyst = stack.create_user("analyst")
-    run_id = running_run(stack, analyst, unique)
-    page = signed_in(analyst, "/workspace/account")
-    page.route_web_socket(re.compile("/events"), lambda socket: socket.close(code=1011))
-    page.goto(f"/workspace/runs/{run_id}")
-    live = page.get_by_role("status").filter(has_text="live")
-    expect(page.get_by_text("The first trial is on its way.")).to_be_visible()
-    say(stack, run_id, "trial", recipe="baseline", score=1.0, seconds=0.1, parameters={}, message="baseline: 1.0")
-    expect(page.get_by_role("table", name="Leaderboard of trials")).to_contain_text("baseline")
-    expect(live).to_be_visible()
-
-    page.context.set_offline(True)
-    page.evaluate("dispatchEvent(new Event('offline'))")
-    say(stack, run_id, "trial", recipe="linear", score=0.4, seconds=0.1, parameters={}, message="linear: 0.4")
-    page.context.set_offline(False)
-    expect(page.get_by_role("table", name="Leaderboard of trials")).to_contain_text("linear", timeout=20_000)
-
-    other = page.context.new_page()
-    other.goto(f"/workspace/runs/{run_id}")
-    expect(other.get_by_role("table", name="Leaderboard of trials")).to_contain_text("linear")
-    other.get_by_role("button", name="Cancel the run").click()
-    other.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
-    for each in (other, page):
-        expect(each.get_by_text("Cancelled; nothing was written")).to_be_visible(timeout=20_000)
-    other.close()
-    page.goto("/workspace/runs")
-    page.get_by_text("Failed", exact=True).click()
-    expect(page.get_by_text("No run matches.")).to_be_visible()
-    page.get_by_text("All", exact=True).click()
-    expect(page.get_by_role("table", name="Training runs")).to_contain_text(unique)
-
-
-def test_empty_missing_and_failed_states_violate_no_rule(
-    stack: RunningStack, signed_in: Callable[..., Page], unique: str
-) -> None:
-    """Contrast, names, roles, landmarks, headings, focus: no violation; the journeys see to the pages with something on."""
-    analyst = stack.create_user("analyst")
-    page = signed_in(analyst, "/workspace/datasets")
-    found: dict[str, list[str]] = {}
-    for path in ("datasets", "runs", "runs/new", "datasets/x", f"runs/{uuid7()}"):
-        page.goto(f"/workspace/{path}")
-        expect(page.get_by_role("heading", level=1)).to_be_attached(timeout=PROFILED_MS)
-        settle(page)
-        found[f"{path}, empty"] = violations(page)
-    run_id = running_run(stack, analyst, unique)
-    say(stack, run_id, "trial", recipe="baseline", score=1.0, seconds=0.1, parameters={"a": 1}, message="baseline")
-    with stack.connect() as connection:
-        connection.execute(
-            "update public.runs set status = 'failed', reason = 'the target is constant', finished_at = now() where id = %s",
-            (run_id,),
-        )
-    for path in (f"runs/{run_id}", "runs", "datasets"):
-        page.goto(f"/workspace/{path}")
-        expect(page.get_by_text(unique).first).to_be_visible(timeout=PROFILED_MS)
-        settle(page)
-        found[path] = violations(page)
-
-    assert {name: objections for name, objections in found.items() if objections} == {}
-
-
-def running_run(stack: RunningStack, owner: User, slug: str) -> str:
-    """Put a run there that some worker has taken up and says nothing of: the one of this stack leaves it alone."""
-    with stack.connect() as connection:
-        dataset = connection.execute(
-            "insert into public.datasets (owner_id, name, filename, size_bytes, sha256, status) "
-            "values (%s, %s, 'table.csv', 8, repeat('0', 64), 'ready') returning id",
-            (owner.id, slug),
-        ).fetchone()
-        assert dataset is not None
-        made = connection.execute(
-            "insert into public.runs (dataset_id, model_slug, target, created_by) values (%s, %s, 'b', %s) returning id",
-            (dataset[0], slug, owner.id),
-        ).fetchone()
-        assert made is not None
-        connection.execute("set local search_path = procrastinate, public")
-        connection.execute("delete from procrastinate.procrastinate_jobs where lock = 'run:' || %s", (str(made[0]),))
-        connection.execute(
-            "update public.runs set status = 'running', attempt = 1, started_at = now(), "
-            "heartbeat_at = now() + interval '1 hour' where id = %s",
-            (made[0],),
-        )
-    return str(made[0])
-
-
-def say(stack: RunningStack, run_id: str, kind: str, **data: Any) -> None:
-    """Record an event, as a worker would."""
-    with stack.connect() as connection:
-        row = connection.execute(
-            "update public.runs set last_seq = last_seq + 1 where id = %s returning last_seq", (run_id,)
-        ).fetchone()
-        assert row is not None
-        connection.execute(
-            "insert into public.run_events (run_id, seq, kind, data) values (%s, %s, %s, %s)",
-            (run_id, row[0], kind, json.dumps(data)),
-        )
