@@ -21,6 +21,10 @@ from tests.conftest import RunningStack, User
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PENGUINS = Path(__file__).parents[2] / "models" / "gallery" / "datasets" / "penguins.csv"
 TRAINING_SECONDS = 90
+
+# The tests share a few cores with a worker that trains: patience costs nothing where all goes well.
+expect.set_options(timeout=15_000)
+
 _MAKES = ("Golf", "Polo", "Corolla", "Yaris", "Civic", "Focus", "Astra", "Clio", "Captur", "Panda", "Octavia", "Fabia")
 
 
