@@ -1,6 +1,6 @@
 """Opens a certified model file once and answers rows: coerced by the card, one ONNX call, plain dictionaries out.
 
-Needs numpy, onnxruntime and pydantic, never scikit-learn. A file is handed to onnxruntime only after its SHA-256 is the
+Needs numpy, onnxruntime, orjson and pydantic, never scikit-learn. A file is handed to onnxruntime only after its SHA-256 is the
 card's, and no answer ever holds NaN or infinity.
 """
 
@@ -12,11 +12,13 @@ from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
 import onnxruntime
+import orjson
 from numpy.typing import NDArray
 
 from models.contract import CONTRACT_VERSION, Card
 from models.encoding import Column, Encoded, RowEncoder
 from models.errors import ArtifactRejected, FieldError, InvalidRows
+from models.writing import ClassWriter, write_values
 
 NUMERIC_INPUT = "numeric"
 TEXT_INPUT = "text"
@@ -57,6 +59,7 @@ class OnnxModel:
         self._inputs = [put.name for put in session.get_inputs()]
         self._outputs = [session.get_outputs()[0].name]
         self._classes = card.classes
+        self._writer = ClassWriter(card.classes)
 
     @classmethod
     def open(cls, model: Path | bytes, card: Card) -> Self:
@@ -105,6 +108,15 @@ class OnnxModel:
                 ]
             )
         return decoded  # type: ignore[return-value]  # no None is left
+
+    def write(self, output: NDArray[Any]) -> bytes:
+        """Turn an answer into the JSON of `decode`'s predictions. Raises InvalidRows where it is not finite."""
+        if len(output) <= _FEW_ROWS or not np.isfinite(output).all():
+            return orjson.dumps(self.decode(output))
+        exact = output.astype(np.float64)
+        if self._classes:
+            return self._writer.write(exact, label_indexes(exact).tolist())
+        return write_values(exact[:, 0], self.card.interval)
 
     def predict(self, rows: Sequence[Mapping[str, object]]) -> list[Prediction]:
         """Answer rows of features, one prediction each. Raises InvalidRows."""

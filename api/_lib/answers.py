@@ -43,7 +43,9 @@ _memory = _Memory(OrderedDict(), 0)
 
 
 def find(key: Key) -> Answer | None:
-    """Return what was answered before."""
+    """Return what was answered before; an input too large to be kept is not even looked for, which would read all of it."""
+    if len(key[2]) > MAX_ENTRY_BYTES:
+        return None
     answer = _memory.entries.get(key)
     if answer is not None:
         _memory.entries.move_to_end(key)

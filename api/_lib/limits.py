@@ -99,7 +99,7 @@ def admit_anonymous() -> None:
     if left_today < 0:
         raise _refusal(known.anonymous, known.both, "Visitors have used up this day; sign in, or send an API key")
     tight, least = (known.address, left) if left <= left_today else (known.anonymous, left_today)
-    note.standing = Standing(known.both, tight.policy.name.encode(), least, tight.ends_at)
+    note.standing = Standing(known.both, tight.name, least, tight.ends_at)
     if known.address.is_due or known.anonymous.is_due:
         note.behind.append(settle)
 
@@ -113,7 +113,7 @@ def check_unknown_credential() -> None:
     note = log.request_note.get()
     ledger = _ledgers().credentials
     if note and ledger.is_spent(address_of(note)):
-        raise _refusal(ledger, ledger.policy.field, "Too many wrong tokens or keys came from your address")
+        raise _refusal(ledger, ledger.field, "Too many wrong tokens or keys came from your address")
 
 
 def note_wrong_credential() -> None:
@@ -126,9 +126,9 @@ def _admit(ledger: Ledger, identity: str, owner_id: str) -> None:
     left = ledger.take(identity)
     policy = ledger.policy
     if left < 0:
-        raise _refusal(ledger, policy.field, "Slow down")
+        raise _refusal(ledger, ledger.field, "Slow down")
     note = log.current()
-    note.standing = Standing(policy.field, policy.name.encode(), left, ledger.ends_at)
+    note.standing = Standing(ledger.field, ledger.name, left, ledger.ends_at)
     if ledger.is_due:
         note.behind.append(settle)
     if left <= policy.quota // NEAR_PARTS and owner_id and _warned.get(identity, 0.0) <= time.monotonic():
@@ -143,7 +143,7 @@ async def _warn(owner_id: str, policy: Policy) -> None:
 
 def _refusal(ledger: Ledger, policies: bytes, advice: str) -> TooManyRequests:
     name, quota, seconds = ledger.policy
-    log.current().standing = Standing(policies, name.encode(), 0, ledger.ends_at)
+    log.current().standing = Standing(policies, ledger.name, 0, ledger.ends_at)
     every = "minute" if seconds == MINUTE else "day"
     wait = max(1, math.ceil(ledger.ends_at - time.time()))
     return TooManyRequests(f"More than {quota} requests in a {every}. {advice}", policy=name, retry_after=wait)

@@ -172,7 +172,8 @@ def write_entry(entry: Entry) -> bytes:
     if b"\n" in content or b"\r" in content:  # between the cells of rows that are kept as they were sent
         content = content.replace(b"\n", b" ").replace(b"\r", b" ")
     # Postgres has no NUL in its texts and would refuse the whole batch.
-    return _NUL.sub(_NO_NUL, content) if b"\\u0000" in content else content
+    # To look for one sign takes a twentieth of the time of looking for six.
+    return _NUL.sub(_NO_NUL, content) if b"\\" in content and b"\\u0000" in content else content
 
 
 def _mend(record: bytes) -> bytes:

@@ -64,6 +64,7 @@ class Ledger:
 
     def __init__(self, policy: Policy, *, first_due: int = 0, clock: Callable[[], float] = time.time) -> None:
         self.policy = policy
+        self.field, self.name = policy.field, policy.name.encode()  # written once: every answer carries them
         self._step = max(1, policy.quota // SETTLED_PARTS)
         self._first_due = first_due or self._step
         self._clock = clock

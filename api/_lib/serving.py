@@ -7,7 +7,7 @@ from functools import cached_property
 import orjson
 
 from api._lib import engines, limits, log, prediction_log, registry
-from api._lib.auth import ANONYMOUS, Caller, admit, identify
+from api._lib.auth import ANONYMOUS, Caller, admit, identify, peek_key
 from api._lib.memory import remember
 from models.runtime import OnnxModel
 
@@ -55,7 +55,10 @@ async def find_version(reference: str) -> Granted:
         limits.admit_anonymous()
         found = registry.peek_public(reference) or await registry.resolve(reference, caller)
     else:
-        caller = await identify((authorization or b"").decode("latin-1"), (api_key or b"").decode("latin-1"))
+        known_by_key = peek_key(api_key) if api_key else None
+        caller = known_by_key or await identify(
+            (authorization or b"").decode("latin-1"), (api_key or b"").decode("latin-1")
+        )
         admit(caller)
         caller.must_hold("predict")
         # What everybody may use means the same to everybody; a key for one model is held to it by the long way.

@@ -100,17 +100,26 @@ def test_costly_row_is_found_in_other_words(own_site: OwnSite, heavy_model: str)
 
 
 def test_costly_answer_is_shared_between_instances(api: httpx.Client, own_site: OwnSite, heavy_model: str):
-    """What one instance worked out, another one finds in the key-value store."""
+    """What one instance worked out, another one finds in the key-value store.
+
+    An instance that once had to wait for the store leaves it alone for five seconds, which a busy machine may bring about:
+    then another row is asked about later.
+    """
     for client in (own_site.client, api):
         _ask(client, heavy_model, 0.25)  # tells each instance what a row costs
-    made = _ask(own_site.client, heavy_model, 6.5)
-    time.sleep(0.2)
-
-    found = _ask(api, heavy_model, 6.5)
+    ends_at, length = time.monotonic() + 30, 6.5
+    while True:
+        made = _ask(own_site.client, heavy_model, length)
+        time.sleep(0.2)  # it is shared behind the answer
+        found = _ask(api, heavy_model, length)
+        if found.headers["x-rowcast-cache"] == "hit-kv" or time.monotonic() > ends_at:
+            break
+        length += 0.125
+        time.sleep(1)
 
     assert (made.headers["x-rowcast-cache"], found.headers["x-rowcast-cache"]) == ("miss", "hit-kv")
     assert found.json()["predictions"] == made.json()["predictions"]
-    assert found.json()["predictions"][0]["probabilities"] == pytest.approx(expected(6.5, 2, "Dream"), abs=1e-5)
+    assert found.json()["predictions"][0]["probabilities"] == pytest.approx(expected(length, 2, "Dream"), abs=1e-5)
 
 
 def test_cheap_answer_never_asks_the_store(own_site: OwnSite, public_model: str):

@@ -11,10 +11,15 @@ from tests.api.tiny import build
 from tests.conftest import User
 
 ROW = {"length": 1, "width": 2, "island": "Dream"}
+_ATTEMPTS = 10
 
 
 def _degraded(answer: httpx.Response) -> str:
     return answer.headers.get("x-rowcast-degraded", "")
+
+
+def _failing(ready: httpx.Response) -> set[str]:
+    return {name for name, check in ready.json()["checks"].items() if check["status"] == "fail"}
 
 
 @pytest.fixture(autouse=True)
@@ -168,20 +173,28 @@ def test_model_on_disk_needs_no_storage(own_site: OwnSite, publisher: Publisher,
 
 
 def test_storage_alone_may_be_down(own_site: OwnSite, publisher: Publisher, public_model: str, unique: str):
-    """What is loaded goes on as if nothing were; a version that was never fetched is 503, and opens when it can."""
+    """What is loaded goes on as if nothing were; a version that was never fetched is 503, and opens when it can.
+
+    On a busy machine the database, too, may be late once: what is said of it settles, what is said of Storage stays.
+    """
     publisher.publish(unique, build(unique, seed=52))
     assert own_site.client.post(f"/api/predict/{public_model}", json=ROW).status_code == 200
     own_site.supabase.refuse("/storage/")
 
-    loaded = own_site.client.post(f"/api/predict/{public_model}", json={**ROW, "length": 8.125})
-    unfetched = own_site.client.post(f"/api/predict/{unique}", json=ROW)
-    ready = own_site.client.get("/api/ready")
+    for attempt in range(_ATTEMPTS):
+        row = {**ROW, "length": 8.125 + attempt}
+        loaded = own_site.client.post(f"/api/predict/{public_model}", json=row)
+        unfetched = own_site.client.post(f"/api/predict/{unique}", json=ROW)
+        ready = own_site.client.get("/api/ready")
+        if not _degraded(loaded) and _failing(ready) == {"storage"}:
+            break
+        time.sleep(1)
 
     assert (loaded.status_code, _degraded(loaded)) == (200, "")
     assert (unfetched.status_code, unfetched.json()["code"]) == (503, "unavailable")
     assert unfetched.headers["retry-after"]
     assert ready.status_code == 503
-    assert {name for name, check in ready.json()["checks"].items() if check["status"] == "fail"} == {"storage"}
+    assert _failing(ready) == {"storage"}
     own_site.supabase.refuse("")
     assert own_site.wait_until(f"/api/predict/{unique}?length=1", 200).status_code == 200
     assert own_site.wait_until("/api/ready", 200).status_code == 200

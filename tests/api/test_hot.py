@@ -2,15 +2,19 @@
 
 import asyncio
 import gc
+import tracemalloc
 
 import httpx
 import orjson
 import pytest
 
-from api._lib import collector, serving
+from api._lib import collector, predicting, serving
+from api._lib.averages import Average
 from api._lib.hot import HotTable
+from api._lib.questions import Question
 from api.inference import router as inference_router
 from api.predict import router as predict_router
+from models.runtime import OnnxModel
 from tests.api.conftest import OwnSite, Publisher
 from tests.api.tiny import build
 
@@ -75,6 +79,23 @@ def test_big_batch_does_not_hold_others_up(own_site: OwnSite, public_model: str)
             return answered
 
     assert asyncio.run(story()) >= 5
+
+
+def test_kept_predictions_take_their_length():
+    """What is remembered costs what the memory's bound counts, not the room in which it was written."""
+    made = build("compact")
+    engine = OnnxModel.open(made.model, made.card)
+    question = Question(orjson.dumps(ROW), "application/json")
+    read, cost = predicting._read(question, engine), Average(guess=0.0)
+    predicting._predict(engine, question, read, cost)
+    tracemalloc.start()
+    try:
+        kept = [predicting._predict(engine, question, read, cost).predictions for _ in range(200)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held / len(kept) < 1000  # a buffer of orjson's is four times this
 
 
 def test_what_is_loaded_is_set_aside_now_and_then(monkeypatch: pytest.MonkeyPatch):

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import numpy as np
+import orjson
 import pytest
 
 from models.contract import CONTRACT_VERSION, Card
@@ -58,6 +59,48 @@ def test_rows_are_answered_one_by_one_or_together(task):
     assert together == [opened(task).predict([row])[0] for row in rows]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     assert opened(task).predict_columns(columns) == together
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("rows", [1, 8, 9, 300])
+def test_written_answers_are_the_decoded_ones(task, rows):
+    """Byte for byte the same JSON, however many rows there are and however small, large or negative a number is."""
+    model = opened(task)
+    numbers = np.random.default_rng(rows)
+    shape = (rows, len(model.card.classes) or 1)
+    output = (numbers.standard_normal(shape) * 10.0 ** numbers.integers(-30, 30, shape)).astype(np.float32)
+    output[0] = 0.0  # a tie
+
+    assert model.write(output) == orjson.dumps(model.decode(output))
+
+
+def test_awkward_class_names_are_written():
+    """What a form could take for its own signs is text."""
+    classes = ["100 %", "%b", '"', "\\", "é\n", "a],[b,c"]
+    model = OnnxModel(opened("multiclass").card.model_copy(update={"classes": classes}), opened("multiclass")._session)
+    output = np.random.default_rng(0).random((20, len(classes))).astype(np.float32)
+
+    assert model.write(output) == orjson.dumps(model.decode(output))
+
+
+def test_written_values_without_an_interval():
+    """A card may come without."""
+    model = opened("regression")
+    bare = OnnxModel(model.card.model_copy(update={"interval": None}), model._session)
+    output = np.linspace(-5, 5, 20, dtype=np.float32).reshape(-1, 1)
+
+    assert bare.write(output) == orjson.dumps(bare.decode(output))
+
+
+def test_what_is_not_finite_is_not_written():
+    """Among many rows, too, it is an error at its row."""
+    output = np.full((20, len(opened().card.classes)), 0.5, dtype=np.float32)
+    output[7, 0] = np.nan
+
+    with pytest.raises(InvalidRows) as refused:
+        opened().write(output)
+
+    assert [error.pointer for error in refused.value.errors] == ["#/rows/7"]
 
 
 def test_no_rows_no_answers():

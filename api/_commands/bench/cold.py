@@ -14,7 +14,7 @@ from api._commands.bench.limits import FOLDER_VARIABLE
 from api._commands.bench.servers import BARE, FUNCTION, Server
 from api._stack.settings import REPOSITORY
 
-_STARTS = 5
+_STARTS = 9
 _PACKAGES = 8
 _IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\w+)")
 

@@ -53,4 +53,8 @@ def _show(figures: list[Figure]) -> None:
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
         verdict = _VERDICTS[figure.is_met]
         table.add_row(figure.what, figure.unit, f"{figure.value:.3g}", limit, ratio, figure.goal, verdict)
-    Console(width=140).print(table)
+    verdicts = [figure.is_met for figure in figures if figure.is_met is not None]
+    console = Console(width=140, highlight=False)
+    console.print(table)
+    if verdicts:
+        console.print(f"\n{sum(verdicts)} of {len(verdicts)} goals are met.")
