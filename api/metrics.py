@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api._lib import cards, free_tiers, kv, prometheus, registry
+from api._lib import cards, free_tiers, kv, overview, prometheus, registry
 from api._lib.app import create_app
 from api._lib.auth import Caller, Person, Somebody
 from api._lib.errors import NotAllowed, Unavailable
@@ -219,5 +219,7 @@ def _shares(counts: Sequence[float]) -> list[float]:
     whole = sum(counts)
     return [count / whole for count in counts] if whole else []
 
+
+router.routes.extend(overview.router.routes)  # as create_app does: their paths are whole
 
 app = create_app(router)

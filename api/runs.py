@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, WebSocket
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api._lib import live
+from api._lib import live, run_tickets
 from api._lib.app import create_app
 from api._lib.auth import Trainer
 from api._lib.dataset_schemas import ColumnType
@@ -143,6 +143,15 @@ async def cancel_run(run_id: RunId, caller: Trainer) -> Run:
     return Run(**await RUNS.cancel(run_id, caller.rights))
 
 
+@router.post(
+    "/api/runs/{run_id}/tickets", status_code=201, responses=problems(401, 403, 404, 422, 503), openapi_extra=SOMEBODY
+)
+async def create_ticket(run_id: RunId, caller: Trainer) -> run_tickets.RunTicket:
+    """Get a ticket that lets a browser watch this run for ten minutes, and nothing else, without your token."""
+    await RUNS.find(run_id, caller.rights)
+    return run_tickets.issue(run_id)
+
+
 @router.get(
     "/api/runs/{run_id}/events",
     response_model=RunEvents,
@@ -164,7 +173,8 @@ async def get_events(
     """Follow a run: ask again with the last `seq` as `after`, or accept `text/event-stream` and stay connected.
 
     A stream ends after the event that ends the run, and before the platform would cut it: then connect again. The same
-    path answers WebSockets: the first message is `{"access_token": "…", "after": 0}`, then each event is one message.
+    path answers WebSockets: the first message is `{"access_token": "…", "after": 0}`, or a `ticket` instead of the token;
+    then each event is one message.
     """
     run = await RUNS.find(run_id, caller.rights)
     after = max(after, last_event_id or 0)

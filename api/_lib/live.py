@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api._lib import auth
+from api._lib import auth, run_tickets
 from api._lib.errors import ApiError, NotSignedIn, RequestMalformed
 from api._lib.problems import problem_body
 from api._lib.store import runs
-from api._lib.upstream import Rights
+from api._lib.upstream import SERVICE, Rights
 
 STREAM_SECONDS = 50.0
 """Functions are cut after 60 seconds; listeners come back."""
@@ -42,17 +42,15 @@ async def stream_events(run_id: str, after: int, rights: Rights) -> AsyncIterato
 async def serve_events(websocket: WebSocket, run_id: str) -> None:
     """Tell a run's events over a WebSocket: a greeting names the caller, then each event is one message.
 
-    Browsers cannot send headers with a WebSocket, and a token in an address ends up in logs: hence the greeting.
+    Browsers cannot send headers with a WebSocket, and a token in an address ends up in logs: hence the greeting. It may be
+    a ticket for this one run instead of a token.
     """
     await websocket.accept()
     try:
-        after, caller = await _greet(websocket)
-        caller.must_hold("train")
-        caller.must_reach()
-        await runs.RUNS.find(run_id, caller.rights)
+        after, rights = await _greet(websocket, run_id)
         listener = asyncio.ensure_future(websocket.receive())  # nothing more is expected: it ends when they leave
         try:
-            code = await _tell(websocket, run_id, after, caller.rights, listener)
+            code = await _tell(websocket, run_id, after, rights, listener)
         finally:
             listener.cancel()
         await websocket.close(code)
@@ -63,17 +61,28 @@ async def serve_events(websocket: WebSocket, run_id: str) -> None:
         return
 
 
-async def _greet(websocket: WebSocket) -> tuple[int, auth.Caller]:
-    """Read who is there and what they know already."""
+async def _greet(websocket: WebSocket, run_id: str) -> tuple[int, Rights]:
+    """Read who is there and what they know already; tell in whose name the events are read."""
     try:
         greeting = orjson.loads(await asyncio.wait_for(websocket.receive_text(), GREETING_SECONDS))
-        token, after = str(greeting["access_token"]), int(greeting.get("after", 0))
-    except (TimeoutError, KeyError, TypeError, ValueError):
-        raise RequestMalformed('Greet with {"access_token": "…", "after": 0} first') from None
+        after, ticket = int(greeting.get("after", 0)), str(greeting.get("ticket") or "")
+        token = "" if ticket else str(greeting["access_token"])
+    except (TimeoutError, AttributeError, KeyError, TypeError, ValueError):
+        raise RequestMalformed('Greet with {"access_token": "…", "after": 0} first, or with a ticket') from None
+    if ticket:
+        run_tickets.check(ticket, run_id)
+        return after, SERVICE
+    return after, await _rights_of(token, run_id)
+
+
+async def _rights_of(token: str, run_id: str) -> Rights:
     caller = await auth.identify(f"Bearer {token}", None)
     if caller.kind == "anonymous":
         raise NotSignedIn
-    return after, caller
+    caller.must_hold("train")
+    caller.must_reach()
+    await runs.RUNS.find(run_id, caller.rights)
+    return caller.rights
 
 
 async def _tell(websocket: WebSocket, run_id: str, after: int, rights: Rights, listener: "asyncio.Future[Any]") -> int:

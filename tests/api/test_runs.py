@@ -169,6 +169,7 @@ def test_websocket_tells_events_as_they_happen(
         ({"after": 1}, "request_malformed"),
         ("hello", "request_malformed"),
         ({"access_token": "stranger"}, "not_found"),
+        ({"ticket": "x.y.z"}, "credential_rejected"),
     ],
 )
 def test_websocket_refuses_who_may_not_listen(site_url: str, run: dict[str, Any], stranger: User, greeting, code):

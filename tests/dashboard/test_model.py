@@ -15,7 +15,8 @@ def card(api: httpx.Client, penguins: str) -> dict:
 
 def test_page_tells_what_the_card_says(open_page: Open, penguins: str, card: dict):
     """Scores, certificate, columns and origin on the page are those of the card."""
-    app = open_page("model", model=penguins)
+    app = open_page("model", model=penguins, tab="Certificate and origin")
+    inputs = open_page("model", model=penguins, tab="Inputs")
 
     assert not app.exception
     said = words(app)
@@ -24,7 +25,7 @@ def test_page_tells_what_the_card_says(open_page: Open, penguins: str, card: dic
     assert next(metric for metric in app.metric if metric.label == "Log loss").value == f"{primary['value']:.3f}"
     assert f"on {card['parity']['rows']:,} rows" in said
     assert f"{card['parity']['label_flips']} labels differ" in said
-    columns = next(table.value for table in app.dataframe if "Column" in table.value)
+    columns = next(table.value for table in inputs.dataframe if "Column" in table.value)
     assert list(columns["Column"]) == [feature["name"] for feature in card["features"]]
 
 
@@ -61,7 +62,8 @@ def test_private_model_is_no_secret_of_its_address(open_page: Open, private_peng
 
 def test_owner_reads_who_promoted_what(open_page: Open, penguins: str, analyst: User):
     """The owner sees the first promotion with its reason; a visitor is told to sign in."""
-    owner, visitor = open_page("model", user=analyst, model=penguins), open_page("model", model=penguins)
+    owner = open_page("model", user=analyst, model=penguins, tab="Versions")
+    visitor = open_page("model", model=penguins, tab="Versions")
 
     promotions = next(table.value for table in owner.dataframe if "Reason" in table.value)
     first = promotions[promotions["Alias"] == "champion"].iloc[0]
@@ -73,7 +75,7 @@ def test_owner_reads_who_promoted_what(open_page: Open, penguins: str, analyst: 
 
 def test_rollback_without_an_earlier_champion_is_not_offered(open_page: Open, penguins: str, analyst: User):
     """With one version there is nothing to promote and nothing to go back to: both buttons say so."""
-    app = open_page("model", user=analyst, model=penguins)
+    app = open_page("model", user=analyst, model=penguins, tab="Versions")
 
     orders = {button.label: button.disabled for button in app.button}
     assert orders["Promote"]

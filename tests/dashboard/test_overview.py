@@ -60,12 +60,13 @@ def test_missing_settings_are_named(open_page: Open, settings: pytest.MonkeyPatc
 
 def _listed(app) -> dict[str, str]:
     """Read what is said of each model, by slug: from its card, or from the table that many models make."""
-    if app.dataframe:
-        rows = app.dataframe[0].value.to_dict("records")
+    table = next((each.value for each in app.dataframe if "slug" in each.value), None)
+    if table is not None:
+        rows = table.to_dict("records")
         return {row["slug"]: " ".join(map(str, row.values())) for row in rows}
     said: dict[str, str] = {}
     for element in app.main:
-        if element.type == "page_link":
+        if element.type == "page_link" and element.proto.query_string.startswith("model="):
             slug = element.proto.query_string.removeprefix("model=")
             said[slug] = element.proto.label
         elif said and element.type in {"caption", "progress"}:

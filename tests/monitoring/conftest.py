@@ -50,6 +50,10 @@ class Watched:
         self.value("select public.log_predictions(%s)", json.dumps({"predictions": records}))
         return [record["id"] for record in records]
 
+    def refuse(self, *refusals: dict[str, Any]) -> None:
+        """Write refused requests to the log."""
+        self.value("select public.log_predictions(%s)", json.dumps({"predictions": refusals}))
+
 
 def predicted(label: str = "Adelie", sure: float = 0.8, at: datetime | None = None, **facts: Any) -> dict[str, Any]:
     """Describe a logged prediction of one row."""

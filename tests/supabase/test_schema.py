@@ -23,6 +23,7 @@ CLIENT_FUNCTIONS = {
         "model_quality",
         "model_traffic",
         "model_values",
+        "models_health",
         "promote",
         "public_traffic",
         "read_delivery",

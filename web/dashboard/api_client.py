@@ -1,12 +1,12 @@
-"""The only file that knows addresses: Rowcast's API, and Supabase for sign-in and uploads.
+"""The only file that knows addresses: Rowcast's API, and Supabase for sign-in. What is asked there stand in the `*_calls`.
 
 Every call is made as somebody: pass that person's access token, or none for a visitor. The shared connection pool keeps
 no cookies and no headers between calls, so nothing of one person reaches another.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -14,7 +14,6 @@ import httpx
 import streamlit as st
 
 TIMEOUT = httpx.Timeout(10, connect=3)
-UPLOAD_SECONDS = 300
 
 type Json = dict[str, Any]
 
@@ -49,7 +48,13 @@ def setting(name: str) -> str:
 @st.cache_resource(on_release=httpx.Client.close)
 def _pool() -> httpx.Client:
     """Open the connections that all sessions share."""
-    return httpx.Client(timeout=TIMEOUT, cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])))
+    return httpx.Client(
+        timeout=TIMEOUT,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        # Nobody waits inside the pool: who gives up waiting there may leave a connection that stays taken for ever.
+        # One script thread per open page makes one call at a time, so their number is bounded without it.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=30),
+    )
 
 
 def call(method: str, path: str, *, token: str | None = None, **options: Any) -> Any:
@@ -64,18 +69,27 @@ def call(method: str, path: str, *, token: str | None = None, **options: Any) ->
     if not base:
         raise ServiceUnreachable("ROWCAST_API_URL is not set: the dashboard does not know which Rowcast to show.")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return _send(method, f"{base}{path}", headers=headers, **options)
+    return send(method, f"{base}{path}", headers=headers, **options)
 
 
-def _send(method: str, url: str, *, headers: Mapping[str, str], **options: Any) -> Any:
+def send(method: str, url: str, *, headers: Mapping[str, str], **options: Any) -> Any:
+    """Send one request to whichever address and return what was answered; raises as `call` does."""
     try:
-        answer = _pool().request(method, url, headers=headers, **options)
+        answer = _asked(method, url, headers=headers, **options)
     except httpx.HTTPError as error:
         host = httpx.URL(url).host
         raise ServiceUnreachable(f"{host} does not answer ({type(error).__name__}).") from error
     if answer.is_success:
         return answer.json() if answer.content else None
     raise _failure(answer)
+
+
+def _asked(method: str, url: str, **options: Any) -> httpx.Response:
+    if method == "GET":
+        # A kept connection may have been closed by the other side in the very moment of its use.
+        with suppress(httpx.RemoteProtocolError, httpx.ReadError):
+            return _pool().request(method, url, **options)
+    return _pool().request(method, url, **options)
 
 
 def _failure(answer: httpx.Response) -> CallFailed:
@@ -94,104 +108,6 @@ def _failure(answer: httpx.Response) -> CallFailed:
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         kind = ServiceUnreachable
     return kind(text, status=answer.status_code, code=str(problem.get("code") or problem.get("error_code") or ""))
-
-
-@st.cache_data(ttl=10, max_entries=20, scope="session", show_spinner=False)
-def list_models(token: str | None) -> list[Json]:
-    """List the models this person may see, each with its champion."""
-    return call("GET", "/api/models", token=token)["models"]
-
-
-@st.cache_data(ttl=60, max_entries=20, scope="session", show_spinner=False)
-def read_card(slug: str, version: int | str, token: str | None) -> Json:
-    """Read the card of one version, by number or alias."""
-    return call("GET", f"/api/models/{slug}/card", token=token, params={"version": version})
-
-
-@st.cache_data(ttl=5, max_entries=20, scope="session", show_spinner=False)
-def list_versions(slug: str, token: str | None) -> list[Json]:
-    """List a model's versions, newest first, each with the aliases that point at it."""
-    return call("GET", f"/api/models/{slug}/versions", token=token)["versions"]
-
-
-@st.cache_data(ttl=5, max_entries=20, scope="session", show_spinner=False)
-def list_promotions(slug: str, token: str) -> list[Json]:
-    """List who moved which alias, when and why, newest first. Owners and admins may see it."""
-    return call("GET", f"/api/models/{slug}/promotions", token=token)["promotions"]
-
-
-def promote(slug: str, alias: str, number: int, reason: str, token: str) -> None:
-    """Point an alias at a version."""
-    call("PUT", f"/api/models/{slug}/aliases/{alias}", token=token, json={"version": number, "reason": reason})
-    forget_models()
-
-
-def roll_back(slug: str, alias: str, reason: str, token: str) -> None:
-    """Point an alias at the version it pointed at before."""
-    call("POST", f"/api/models/{slug}/rollback", token=token, json={"alias": alias, "reason": reason})
-    forget_models()
-
-
-def forget_models() -> None:
-    """Ask the API again about models, after something was changed here."""
-    for kept in (list_models, list_versions, list_promotions, read_card):
-        kept.clear()
-
-
-@st.cache_data(ttl=5, max_entries=20, scope="session", show_spinner=False)
-def read_metrics(slug: str, span: str, token: str) -> Json:
-    """Read traffic, latency, refusals and quality of a model over a span such as `7d`."""
-    return call("GET", f"/api/metrics/{slug}", token=token, params={"span": span})
-
-
-@st.cache_data(ttl=30, max_entries=20, scope="session", show_spinner=False)
-def read_drift(slug: str, token: str) -> Json:
-    """Read how far the champion's features have moved from training."""
-    return call("GET", f"/api/metrics/{slug}/drift", token=token)
-
-
-@st.cache_data(ttl=30, max_entries=20, scope="session", show_spinner=False)
-def read_values(slug: str, version: int, token: str) -> Json:
-    """Read what came in and went out of a version in 30 days, beside training."""
-    return call("GET", f"/api/metrics/{slug}/values", token=token, params={"version": version})
-
-
-@st.cache_data(ttl=10, max_entries=4, scope="session", show_spinner=False)
-def read_usage(token: str) -> Json:
-    """Read what the deployment has used up; for admins."""
-    return call("GET", "/api/usage", token=token)
-
-
-def create_dataset(content: bytes, filename: str, name: str, token: str) -> Json:
-    """Upload a file straight to storage, past the API's size limit, and return the finished dataset."""
-    digest = hashlib.sha256(content).hexdigest()
-    wanted = {"filename": filename, "size_bytes": len(content), "name": name}
-    made = call("POST", "/api/datasets", token=token, json=wanted)
-    upload = made["upload"]
-    _send(upload["method"], upload["url"], headers=upload["headers"], content=content, timeout=UPLOAD_SECONDS)
-    done = call("POST", f"/api/datasets/{made['dataset']['id']}/complete", token=token, json={"sha256": digest})
-    return done.get("dataset", done)
-
-
-def start_run(wanted: Json, token: str) -> Json:
-    """Ask for a training run."""
-    made = call("POST", "/api/runs", token=token, json=wanted)
-    return made.get("run", made)
-
-
-def list_runs(token: str) -> list[Json]:
-    """List this person's training runs, newest first."""
-    return call("GET", "/api/runs", token=token)["runs"]
-
-
-def read_events(run_id: str, after: int, token: str) -> Json:
-    """Read what happened in a run since event number `after`, and how the run stands."""
-    return call("GET", f"/api/runs/{run_id}/events", token=token, params={"after": after})
-
-
-def cancel_run(run_id: str, token: str) -> None:
-    """Ask the worker to stop a run."""
-    call("POST", f"/api/runs/{run_id}/cancel", token=token)
 
 
 def read_me(token: str) -> Json:
@@ -219,4 +135,4 @@ def _auth(path: str, body: Json, *, token: str | None = None) -> Any:
     if not (base and key):
         raise ServiceUnreachable("SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY are not set: nobody can sign in.")
     headers = {"apikey": key} | ({"Authorization": f"Bearer {token}"} if token else {})
-    return _send("POST", f"{base}/auth/v1/{path}", headers=headers, json=body)
+    return send("POST", f"{base}/auth/v1/{path}", headers=headers, json=body)

@@ -6,12 +6,14 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from quality import LABELS, precise, recipe_label, share
+from quality import LABELS, RECIPES, precise, recipe_label, share
 
 ROW_HEIGHT = 30
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 _ACCENT = alt.value("#0f9d86")
 _QUIET = alt.value("#7f888b")
+_RECIPE_COLOURS = ["#8a9295", "#4a7fc9", "#0f9d86", "#c98a1f", "#9a69bd"]
+"""In the order of `RECIPES`; the live view has the same."""
 
 
 def error_removed(rows: list[dict[str, Any]]) -> alt.LayerChart:
@@ -146,13 +148,73 @@ def residuals(quantiles: list[float]) -> alt.LayerChart:
 
 
 def trials(events: list[dict[str, Any]]) -> alt.LayerChart:
-    """Show each trial of a search as it came in, and the best so far."""
+    """Show each trial of a search as it came in, and the best so far; hopeless trials lie on the edge of the scale."""
     data = pd.DataFrame([{**each, "label": recipe_label(str(each.get("recipe", "")))} for each in events])
+    told = data.loc[data["recipe"] != "baseline", "score"] if (data["recipe"] != "baseline").any() else data["score"]
+    is_lower = bool((data["best"] <= told.min()).iloc[-1])
+    domain = [told.min(), told.quantile(0.9)] if is_lower else [told.quantile(0.1), told.max()]
+    scale = alt.Scale(domain=domain, zero=False, padding=12, clamp=True)
+    colours = alt.Scale(domain=list(RECIPES.values()), range=_RECIPE_COLOURS)
     base = alt.Chart(data).encode(x=alt.X("trial:Q", title="Trial", axis=alt.Axis(tickMinStep=1, format="d")))
-    points = base.mark_point(filled=True, size=60, opacity=0.75).encode(
-        y=alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False, padding=12)),
-        color=alt.Color("label:N", legend=alt.Legend(title=None, orient="top")),
+    points = base.mark_point(filled=True, size=60, opacity=0.85).encode(
+        y=alt.Y("score:Q", title="Score", scale=scale),
+        color=alt.Color("label:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
         tooltip=["trial:Q", "label:N", alt.Tooltip("score:Q", format=".4f")],
     )
-    best = base.mark_line(interpolate="step-after", strokeWidth=2).encode(y="best:Q", color=_ACCENT)
+    best = base.mark_line(interpolate="step-after", strokeWidth=2).encode(y=alt.Y("best:Q", scale=scale), color=_ACCENT)
     return (best + points).properties(height=260)
+
+
+def column(facts: dict[str, Any]) -> alt.Chart:
+    """Show how the values of one column are spread: a histogram, or the most frequent ones."""
+    if facts["histogram"]:
+        edges, counts = facts["histogram"]["edges"], facts["histogram"]["counts"]
+        data = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "rows": counts})
+        is_date = isinstance(edges[0], str)
+        kind, form = ("T", "%d %b %Y") if is_date else ("Q", ",.4~g")
+        if is_date:
+            data["from"], data["to"] = pd.to_datetime(data["from"]), pd.to_datetime(data["to"])
+        return (
+            alt.Chart(data)
+            .mark_bar(cornerRadiusEnd=2, orient="vertical", binSpacing=1)
+            .encode(
+                x=alt.X(f"from:{kind}", title=None, axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=False)),
+                x2="to",
+                y=alt.Y("rows:Q", title="Rows"),
+                color=_ACCENT,
+                tooltip=[alt.Tooltip(f"from:{kind}", format=form), alt.Tooltip(f"to:{kind}", format=form), "rows:Q"],
+            )
+            .properties(height=260)
+        )
+    data = pd.DataFrame([{"value": str(each["value"]), "rows": each["count"]} for each in facts["top"]])
+    data = data if len(data) else pd.DataFrame({"value": [], "rows": []})
+    return (
+        alt.Chart(data)
+        .mark_bar(cornerRadiusEnd=4, height=16)
+        .encode(
+            y=alt.Y("value:N", sort="-x", title=None, axis=alt.Axis(labelLimit=200)),
+            x=alt.X("rows:Q", title="Rows", axis=alt.Axis(tickMinStep=1, tickCount=5)),
+            color=_ACCENT,
+            tooltip=["value:N", "rows:Q"],
+        )
+        .properties(height=alt.Step(ROW_HEIGHT - 4))
+    )
+
+
+def compared(score: dict[str, Any], a: str, b: str) -> alt.LayerChart:
+    """Show one score of two versions with its 95 % intervals."""
+    data = pd.DataFrame(
+        [{"version": name, **score[side]} for side, name in (("a", a), ("b", b)) if score[side] is not None]
+    )
+    colours = alt.Scale(domain=[a, b], range=["#7aa7c7", "#0f9d86"])
+    base = alt.Chart(data).encode(
+        y=alt.Y("version:N", title=None, sort=[a, b]), color=alt.Color("version:N", scale=colours, legend=None)
+    )
+    rules = base.mark_rule(strokeWidth=3, opacity=0.55).encode(
+        x=alt.X("low:Q", title=None, scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(tickCount=4)), x2="high:Q"
+    )
+    points = base.mark_point(filled=True, size=110).encode(
+        x="value:Q",
+        tooltip=["version:N", *(alt.Tooltip(f"{name}:Q", format=".4f") for name in ("value", "low", "high"))],
+    )
+    return (rules + points).properties(height=70, title=LABELS.get(score["name"], score["name"]))

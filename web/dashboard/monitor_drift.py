@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-import api_client
+import metrics_calls
 import monitor_charts
 from api_client import Json
 from quality import ago, plain, share, short
@@ -17,7 +17,7 @@ STATES = {
 
 def show(slug: str, token: str) -> None:
     """Show whether features and predictions have moved away from training, one of them closely."""
-    found = api_client.read_drift(slug, token)
+    found = metrics_calls.read_drift(slug, token)
     features = found["features"]
     drifted = [each for each in features if each["state"] == "drifted"]
     if drifted:
@@ -33,7 +33,7 @@ def show(slug: str, token: str) -> None:
         f"all features together give {found['false_alarms_per_month']:g} false alarms a month; two windows in a row make an alarm."
     )
     _show_states(features)
-    values = api_client.read_values(slug, found["version"], token)["features"]
+    values = metrics_calls.read_values(slug, found["version"], token)["features"]
     if values:
         _show_closely(values, {each["feature"]: each for each in features}, found["min_distance"])
 

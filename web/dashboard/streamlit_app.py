@@ -24,11 +24,17 @@ if "altair" not in sys.modules:
         import_module("charts")
 
 account = session.current()
-pages = [
+look = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/space_dashboard:", default=True),
     st.Page("app_pages/model.py", title="Model", icon=":material/deployed_code:", url_path="model"),
-    st.Page("app_pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page("app_pages/monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor"),
+]
+work = [
+    st.Page("app_pages/data.py", title="Data", icon=":material/dataset:", url_path="data"),
+    st.Page("app_pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
+    st.Page("app_pages/webhooks.py", title="Webhooks", icon=":material/webhook:", url_path="webhooks"),
+]
+own = [
     *(
         [st.Page("app_pages/usage.py", title="Usage", icon=":material/speed:", url_path="usage")]
         if account and account.role == "admin"
@@ -41,7 +47,8 @@ pages = [
         url_path="account",
     ),
 ]
-page = st.navigation(pages)
+page = st.navigation({"Look": look, "Work": work, "Settings": own})
+st.html(HERE / "style.css")
 session.write_cookie()
 
 try:

@@ -33,6 +33,12 @@ async def read_drift(slug: str, number: int | None, rights: Rights) -> Answer:
     return dict(await _ask("model_drift", {"model_slug": slug, "version_number": number}, rights))
 
 
+async def read_health(since: datetime, until: datetime, step_hours: int, rights: Rights) -> Answer:
+    """Read how every model stands that somebody has a part in."""
+    sent = {"since": since.isoformat(), "until": until.isoformat(), "step_hours": step_hours}
+    return dict(await _ask("models_health", sent, rights))
+
+
 async def read_totals(rights: Rights) -> Answer:
     """Read all traffic ever counted of the models that somebody has a part in."""
     return dict(await _ask("traffic_totals", {}, rights))

@@ -5,16 +5,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-import api_client
 import charts
+import model_calls
+import overview_health
 import session
+from api_client import Json
 from quality import TASKS, Score, ago, plain, precise, scores, share
 
 # Above this many models a table reads better than cards, and the chart shows the best ones only.
 MANY = 12
 
 
-def read_rows(models: list[api_client.Json]) -> list[dict[str, Any]]:
+def read_rows(models: list[Json]) -> list[dict[str, Any]]:
     """Put one line together for each model."""
     rows = []
     for model in models:
@@ -134,7 +136,7 @@ def show_chart(rows: list[dict[str, Any]]) -> None:
 token = session.token()
 st.title("Overview")
 with st.spinner("Reading the registry …", show_time=True):
-    found = read_rows(api_client.list_models(token))
+    found = read_rows(model_calls.list_models(token))
 if not found:
     show_empty(token is not None)
 else:
@@ -142,8 +144,10 @@ else:
         "Every model you may see, judged on rows it never saw in training."
         + ("" if token else " Sign in to see your own, too.")
     )
-    show_totals(found)
+    if token:
+        overview_health.show(token)
     st.subheader("Models")
+    show_totals(found)
     if len(found) > MANY:
         show_table(found)
     else:

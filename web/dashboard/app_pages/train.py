@@ -1,23 +1,82 @@
-"""Bring a table, choose what to predict, watch it being trained."""
-
-from pathlib import PurePath
+"""Bring a table or choose one, say what to predict, watch it being trained."""
 
 import pandas as pd
 import streamlit as st
 
-import api_client
+import access
+import dataset_calls
+import paging
+import run_calls
+import run_form
 import run_view
-import session
 from api_client import CallFailed, Json
 from quality import ago, plain
-from upload import NotATable, Preview, is_slug, preview, slug_of
+from run_form import Source
+from upload import ENDINGS, NotATable, name_of, preview, slug_of
 
-BUDGETS = {10: "10 seconds", 30: "30 seconds", 60: "1 minute", 300: "5 minutes", 900: "15 minutes"}
+STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
+CHOICES = 50
+"""Data sets to choose from here; the others are reached by the page Data."""
+
+
+def show_source(token: str) -> None:
+    """Take a file, or a data set that is here already, and ask what to make of it."""
+    if dataset_id := st.query_params.get("dataset"):
+        show_known(dataset_id, token)
+        return
+    from_file, from_here = st.tabs(["Upload a file", "Choose a data set"])
+    with from_file:
+        show_upload(token)
+    with from_here:
+        choose(token)
+
+
+def choose(token: str) -> None:
+    """Let somebody choose one of the newest data sets."""
+    ready = [each for each in dataset_calls.list_datasets(token, CHOICES) if each["status"] == "ready"]
+    if not ready:
+        st.caption("There are none yet.")
+        return
+    by_id = {each["id"]: f"{each['name']} · {each['rows'] or '?'} rows · {ago(each['created_at'])}" for each in ready}
+    chosen = st.selectbox("Data set", list(by_id), index=None, format_func=by_id.__getitem__, placeholder="Choose one")
+    if chosen:
+        st.query_params["dataset"] = chosen
+        st.rerun()
+
+
+def show_known(dataset_id: str, token: str) -> None:
+    """Ask what to make of a data set that is here already."""
+    dataset = dataset_calls.read_dataset(dataset_id, token)
+    profile = dataset_calls.read_profile(dataset_id, token)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        rows = f"{dataset['rows']:,} rows" if dataset["rows"] else "not read yet"
+        st.markdown(f":material/dataset: **{plain(dataset['name'])}** · {rows}")
+        query = {"dataset": dataset_id}
+        st.page_link("app_pages/data.py", label="Profile", icon=":material/query_stats:", query_params=query)
+        if st.button("Another table", icon=":material/swap_horiz:", type="tertiary"):
+            st.query_params.clear()
+            st.rerun()
+    if profile["profile"] is None:
+        st.info("Its columns are not known yet: a worker is reading it.", icon=":material/hourglass_empty:")
+        if st.button("Look again", icon=":material/refresh:"):
+            st.rerun()
+        return
+    columns = [column["name"] for column in profile["profile"]["columns"]]
+    unused = [
+        column["name"] for column in profile["profile"]["columns"] if column["name"] in profile["corrections"]["drop"]
+    ]
+    wanted = run_form.ask(Source(dataset["name"], slug_of(dataset["name"]), columns, unused))
+    if wanted is not None:
+        start({"dataset_id": dataset_id, **wanted}, token)
 
 
 def show_upload(token: str) -> None:
     """Take a file and show its first rows; then ask what to make of it."""
-    file = st.file_uploader("A CSV file with a header line, at most 50 MB", type=["csv", "tsv", "txt"], key="file")
+    file = st.file_uploader(
+        "CSV, TSV or Parquet with a header line, plain or packed with gzip, at most 50 MB",
+        type=list(ENDINGS),
+        key="file",
+    )
     if file is None:
         st.caption(
             "One row per thing, one column per fact, one of them the answer to predict. Nothing is executed, only read."
@@ -31,80 +90,52 @@ def show_upload(token: str) -> None:
         return
     with st.expander(f"First rows of {plain(file.name)}", expanded=True, icon=":material/table:"):
         st.dataframe(table.rows.head(20), hide_index=True, height=250)
-    wanted = ask(file.name, table)
+    name = name_of(file.name)
+    wanted = run_form.ask(Source(name, slug_of(name), table.columns))
     if wanted is not None:
         send(content, file.name, wanted, token)
 
 
-def ask(filename: str, table: Preview) -> Json | None:
-    """Ask what to predict and how; return the run to start once everything fits."""
-    stem = PurePath(filename).stem
-    with st.form("train"):
-        left, right = st.columns(2, gap="large")
-        target = left.selectbox(
-            "Column to predict", table.columns, index=None, placeholder="Choose the answer", key="target"
-        )
-        title = left.text_input(
-            "Title", value=stem.replace("_", " ").replace("-", " ").capitalize(), max_chars=120, key="title"
-        )
-        slug = left.text_input(
-            "Name in addresses", value=slug_of(stem), max_chars=63, key="slug", help="/api/predict/NAME"
-        )
-        budget = right.select_slider(
-            "Time to search", list(BUDGETS), value=30, format_func=BUDGETS.__getitem__, key="budget"
-        )
-        drop = right.multiselect(
-            "Columns to leave out", table.columns, key="drop", help="Ids, names, anything known only afterwards"
-        )
-        is_public = right.toggle(
-            "Publish it for everybody", key="public", help="Anybody may then read its card and predict with it"
-        )
-        if not st.form_submit_button("Train", type="primary", icon=":material/model_training:"):
-            return None
-    if objection := _objection(target, slug, drop):
-        st.warning(objection, icon=":material/edit:")
-        return None
-    return {
-        "model": slug,
-        "title": title.strip() or slug,
-        "target": target,
-        "visibility": "public" if is_public else "private",
-        "options": {"time_budget_seconds": budget, "drop": drop},
-    }
-
-
-def _objection(target: str | None, slug: str, drop: list[str]) -> str | None:
-    """Say what is wrong with the form, if anything is."""
-    if target is None:
-        return "Choose the column to predict."
-    if not is_slug(slug):
-        return "The name in addresses needs 2 to 63 of a-z, 0-9 and inner dashes, such as `house-prices`."
-    if target in drop:
-        return f"“{plain(target)}” cannot be predicted and left out."
-    return None
-
-
 def send(content: bytes, filename: str, wanted: Json, token: str) -> None:
     """Upload the file, start the run and go to it."""
+    bar = st.progress(0.0, text="Uploading …")
     try:
-        with st.status("Uploading …") as status:
-            dataset = api_client.create_dataset(content, filename, wanted["title"], token)
-            status.update(label="Starting the run …")
-            run = api_client.start_run({"dataset_id": dataset["id"], **wanted}, token)
-            status.update(label="Queued", state="complete")
+        dataset = dataset_calls.create_dataset(
+            content, filename, wanted["title"], token, lambda done: bar.progress(done, text=f"{done:.0%} sent")
+        )
+    except CallFailed as error:
+        bar.empty()
+        st.error(plain(error), icon=":material/error:")
+        return
+    start({"dataset_id": dataset["id"], **wanted}, token)
+
+
+def start(wanted: Json, token: str) -> None:
+    """Start the run and go to it."""
+    try:
+        run = run_calls.start_run(wanted, token)
     except CallFailed as error:
         st.error(plain(error), icon=":material/error:")
         return
+    st.query_params.clear()
     st.query_params["run"] = run["id"]
     st.rerun()
 
 
 def show_history(token: str) -> None:
-    """List this person's runs; a row leads to the run."""
-    runs = api_client.list_runs(token)
+    """List this person's runs, a page at a time; a row leads to the run."""
     st.subheader("Runs")
+    status = st.pills(
+        "Status",
+        STATUSES,
+        label_visibility="collapsed",
+        key="status",
+        bind="query-params",
+        on_change=lambda: paging.restart("before"),
+    )
+    runs, buttons = paging.turned("before", lambda rows, before: run_calls.list_runs(token, rows, before, status))
     if not runs:
-        st.caption("None yet.")
+        st.caption("None yet." if status is None else "None in this state.")
         return
     table = pd.DataFrame(
         [
@@ -127,26 +158,19 @@ def show_history(token: str) -> None:
         key="runs",
         column_config={"Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
     )
+    buttons()
     if picked and picked.selection.rows:
         st.query_params["run"] = runs[picked.selection.rows[0]]["id"]
         st.rerun()
 
 
-account = session.current()
 st.title("Train")
-if account is None:
-    st.info("Training needs an account: models belong to somebody.", icon=":material/lock:")
-    st.page_link("app_pages/account.py", label="Sign in", icon=":material/login:")
-elif account.role == "viewer":
-    st.info(
-        "Your account may look at models. Ask an administrator for the role *analyst* to train your own.",
-        icon=":material/lock:",
-    )
-elif run_id := st.query_params.get("run"):
-    if st.button("All runs", icon=":material/arrow_back:", type="tertiary"):
-        del st.query_params["run"]
-        st.rerun()
-    run_view.show(run_id)
-else:
-    show_upload(account.access_token)
-    show_history(account.access_token)
+if person := access.trainer("Training needs an account: models belong to somebody."):
+    if run_id := st.query_params.get("run"):
+        if st.button("All runs", icon=":material/arrow_back:", type="tertiary"):
+            st.query_params.clear()
+            st.rerun()
+        run_view.show(run_id)
+    else:
+        show_source(person.access_token)
+        show_history(person.access_token)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-import api_client
+import metrics_calls
 import session
 from api_client import CallFailed, Json
 from quality import ago, plain, share
@@ -61,7 +61,7 @@ if account is None or account.role != "admin":
     st.info("What the deployment has used is shown to admins.", icon=":material/lock:")
 else:
     try:
-        usage = api_client.read_usage(account.access_token)
+        usage = metrics_calls.read_usage(account.access_token)
     except CallFailed as failure:
         if failure.status != 403:  # noqa: PLR2004
             raise

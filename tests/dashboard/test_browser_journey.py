@@ -1,0 +1,146 @@
+"""An analyst's day in a real browser: a table comes, is understood, trained on while one watches, and what it made is judged and moved."""
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.api.conftest import Publisher
+from tests.api.tiny import build
+from tests.conftest import RunningStack, User
+from tests.dashboard.conftest import GALLERY
+from tests.receiver import Receiver
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+
+PATIENCE_MS = 30_000
+TRAINING_MS = 90_000
+
+
+@pytest.fixture
+def page_of(browser: Browser, dashboard_url: str):
+    """Open a browser of its own for a person and sign in there."""
+    expect.set_options(timeout=PATIENCE_MS)
+    contexts = []
+
+    def enter(user: User) -> Page:
+        contexts.append(browser.new_context(base_url=dashboard_url, viewport={"width": 1280, "height": 900}))
+        page = contexts[-1].new_page()
+        page.goto("/account")
+        page.get_by_label("E-mail").fill(user.email)
+        page.get_by_label("Password", exact=True).fill(user.password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Account")).to_be_visible()
+        page.wait_for_function("document.cookie.includes('rowcast_session')")
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+
+
+def test_table_becomes_a_model_before_ones_eyes(page_of, stack: RunningStack, worker: None, unique: str):
+    """Upload, profile, train: the run is live in the browser without the person's token, through F5, and ends by itself."""
+    analyst = stack.create_user("analyst")
+    page = page_of(analyst)
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    page.goto("/data")
+    page.locator("input[type=file]").set_input_files(GALLERY / "penguins.csv")
+    _press(page, "Upload", exact=True)
+    expect(page.get_by_text("Columns in use")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Columns in use")).to_be_visible()
+
+    page.get_by_role("link", name="Train on it").click()
+    page.get_by_label("Column to predict").click()
+    page.get_by_role("option", name="species").click()
+    page.get_by_role("textbox", name="Name in addresses").fill(unique)
+    page.get_by_role("slider").first.press("ArrowLeft")
+    expect(page.get_by_text("10 seconds", exact=True)).to_be_visible()
+    _press(page, "Train", exact=True)
+
+    for _ in range(2):  # as it comes, and after F5 in the middle
+        live = page.get_by_role("region", name="Training run, live")
+        expect(live.get_by_role("status")).to_have_text("live")
+        page.reload()
+    expect(live.get_by_role("img", name=re.compile("trials; best score"))).to_be_visible()
+    live.get_by_role("img").press("End")
+    expect(live.get_by_text(re.compile(r"^Trial \d+: "))).to_be_visible()
+    expect(page.get_by_text("Trained, certified and registered")).to_be_visible(timeout=TRAINING_MS)
+    greetings = [frame for frame in sent if '"ticket"' in frame]
+    assert greetings
+    assert not any(analyst.access_token in frame for frame in sent)
+
+    page.get_by_role("link", name=re.compile("^Open")).click()
+    expect(page).to_have_url(re.compile(rf"/model\?model={unique}$"))
+
+
+def test_version_is_compared_replayed_promoted_and_rolled_back(
+    page_of, stack: RunningStack, worker: None, analyst: User, api: httpx.Client, unique: str
+):
+    """Two versions side by side, evidence from logged rows, a move with its reason, and its undoing; the address keeps the place."""
+    Publisher(stack).publish(unique, build(unique), build(unique, seed=3), owner=analyst, visibility="private")
+    rows = [{"length": n / 3, "width": 2.5, "island": "Dream"} for n in range(30)]
+    api.post(f"/api/predict/{unique}", json={"rows": rows}, headers=analyst.headers).raise_for_status()
+    page = page_of(analyst)
+    page.goto(f"/model?model={unique}")
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.get_by_text("Both read the same features.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Both read the same features.")).to_be_visible()
+
+    page.get_by_role("tab", name="Versions").click()
+    _press(page, "Replay v2 against v1")
+    expect(page.get_by_text("Answers that change")).to_be_visible(timeout=60_000)
+    _give_reason(page, "promotion", "surer on Dream")
+    _press(page, "Promote", exact=True)
+    expect(page.get_by_text("champion v2")).to_be_visible()
+
+    _give_reason(page, "roll_back", "too sure")
+    _press(page, "Roll back", exact=True)
+    expect(page.get_by_text("champion v1")).to_be_visible()
+    moves = api.get(f"/api/models/{unique}/promotions", headers=analyst.headers).json()["promotions"]
+    champion = [each for each in moves if each["alias"] == "champion"]
+    assert [each["reason"] for each in champion[:2]] == ["too sure", "surer on Dream"]
+    assert champion[1]["evidence"]["replay"]["rows"] == 30
+    assert champion[0]["rollback_of"] == champion[1]["id"]
+
+
+def test_subscription_is_tested_and_replayed_by_hand(page_of, stack: RunningStack, site_url: str):
+    """Subscribe, keep the secret, break the receiver, read why, mend it, send again; F5 forgets the secret only."""
+    page = page_of(stack.create_user("analyst"))
+    with Receiver() as receiver:
+        page.goto("/webhooks?direction=Outgoing")
+        page.get_by_role("textbox", name="Address").fill(receiver.url("/in"))
+        page.get_by_label("Events").click()
+        page.get_by_role("option", name="A training run failed").click()
+        page.keyboard.press("Escape")
+        _press(page, "Subscribe", exact=True)
+        secret = page.get_by_text(re.compile("^whsec_")).inner_text()
+
+        receiver.behaviours["/in"] = _broken
+        _press(page, "Send a test")
+        expect(page.get_by_text("status 500").first).to_be_visible()
+        del receiver.behaviours["/in"]
+        page.reload()
+        expect(page.get_by_text("status 500").first).to_be_visible()
+        expect(page.get_by_text(re.compile("^whsec_"))).to_have_count(0)
+        _press(page, "Send this again")
+        expect(page.get_by_text("1 on their way again.")).to_be_visible()
+    assert receiver.requests[0].verify(secret)["type"] == "subscription.test"
+
+
+async def _broken(_, writer, __) -> None:
+    writer.write(b"HTTP/1.1 500 X\r\ncontent-length: 6\r\n\r\nbroken")
+    await writer.drain()
+
+
+def _press(page: Page, name: str, **options: bool) -> None:
+    page.get_by_test_id("stMain").get_by_role("button", name=name, **options).last.click()
+
+
+def _give_reason(page: Page, form: str, reason: str) -> None:
+    place: Locator = page.locator(f".st-key-{form}") if form == "promotion" else page.get_by_test_id("stForm").last
+    place.get_by_role("textbox", name="Reason").fill(reason)
