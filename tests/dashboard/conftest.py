@@ -112,3 +112,9 @@ def words(app: AppTest) -> str:
     """Join everything a page says, without the marks of Markdown."""
     said = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
     return " ".join(str(each.value) for each in said).replace("\\", "")
+
+
+def asked(app: AppTest, name: str) -> str:
+    """Read one parameter of the page's address."""
+    value = app.query_params[name]
+    return value if isinstance(value, str) else value[0]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import User
-from tests.dashboard.conftest import GALLERY, Open, words
+from tests.dashboard.conftest import GALLERY, Open, asked, words
 
 PENGUINS = (GALLERY / "penguins.csv").read_bytes()
 
@@ -111,7 +111,7 @@ def test_many_data_sets_come_a_page_at_a_time(open_page: Open, stack, unique: st
 
     assert (len(first), len(second)) == (20, 5)
     assert not set(first) & set(second)
-    again = open_page("data", user=person, before=app.query_params["before"][0])
+    again = open_page("data", user=person, before=asked(app, "before"))
     assert list(_listed(again)["Name"]) == second
     _press(again, "Newer").run()
     assert list(_listed(again)["Name"]) == first

@@ -4,6 +4,9 @@ import pytest
 
 from tests.conftest import User
 from tests.dashboard.conftest import Open, words
+from tests.monitoring.conftest import Watched, count, predicted, watched
+
+__all__ = ["count", "watched"]
 
 
 def test_visitor_sees_the_trained_model_with_its_score(open_page: Open, penguins: str):
@@ -73,3 +76,30 @@ def _listed(app) -> dict[str, str]:
             slug = next(reversed(said))
             said[slug] += " " + (element.proto.text if element.type == "progress" else element.value)
     return said
+
+
+def test_health_and_alarms_are_shown_at_a_glance(
+    open_page: Open, watched: Watched, count, analyst: User, stranger: User
+):
+    """Traffic, errors, p95 and drift of one's own models, and an alarm that leads to the page that tells more."""
+    ids = watched.log(*[predicted("Adelie", total_ms=2.0) for _ in range(24)])
+    watched.refuse({"refusal": {"id": ids[0], "model": watched.slug, "status": 503, "code": "unavailable", "count": 6}})
+    count()
+    watched.value(
+        "insert into public.drift_states (version_id, model_id, feature, state) select version.id, version.model_id, 'length', "
+        "'drifted' from public.versions as version join public.models as model on model.id = version.model_id "
+        "where model.slug = %s returning 1",
+        watched.slug,
+    )
+    app = open_page(user=analyst)
+
+    assert not app.exception
+    health = next(table.value for table in app.dataframe if "Drift" in table.value).set_index("model").loc[watched.slug]
+    assert (health["Requests"], round(health["Errors"], 2)) == (24, 0.2)
+    assert health["p95"] > 1
+    assert "drifted" in health["Drift"]
+    assert sum(health["Traffic"]) == 24
+    said = [str(error.value) for error in app.error]
+    assert any("length moved away" in text for text in said)
+    assert any("20% of its requests failed" in text.replace("\\", "") for text in said)
+    assert not any("Drift" in table.value for table in open_page(user=stranger).dataframe)

@@ -56,6 +56,23 @@ def test_form_is_checked_before_anything_is_sent(open_page: Open, analyst: User)
     assert "run" not in app.query_params
 
 
+def test_options_that_do_not_go_together_are_said(open_page: Open, analyst: User):
+    """A score for amounts with a yes or no, and a split by time without its column, are refused before anything is sent."""
+    app = open_page("train", user=analyst)
+    app.file_uploader(key="file").upload("penguins.csv", (GALLERY / "penguins.csv").read_bytes(), "text/csv").run()
+    app.selectbox(key="target").select("species")
+
+    app.selectbox(key="task").select("multiclass")
+    app.selectbox(key="metric").select("rmse")
+    _press(app, "Train").run()
+    assert "does not judge" in app.warning[0].value
+    app.selectbox(key="metric").select("f1")
+    app.selectbox(key="holdout").select("time")
+    _press(app, "Train").run()
+    assert "time or the group" in app.warning[0].value
+    assert "run" not in app.query_params
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

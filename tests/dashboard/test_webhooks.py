@@ -7,7 +7,7 @@ import pytest
 from tests.api.conftest import Publisher
 from tests.api.tiny import build
 from tests.conftest import RunningStack, User
-from tests.dashboard.conftest import Open, words
+from tests.dashboard.conftest import Open, asked, words
 from tests.receiver import Receiver
 
 
@@ -37,7 +37,7 @@ def test_hook_is_opened_tried_changed_and_rotated(open_page: Open, analyst: User
     _press(app, "Open the hook").run()
 
     assert not app.exception
-    hook = app.query_params["hook"][0]
+    hook = asked(app, "hook")
     secret = next(code.value for code in app.code if code.value.startswith("whsec_"))
     row = {"length": 3.5, "width": 1, "island": "Dream"}
     app.text_area(key=f"payload_{hook}").input(json.dumps({"data": row})).run()
