@@ -3,6 +3,7 @@
 import gzip
 import io
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -56,7 +57,9 @@ def test_damaged_files_are_refused_in_words(open_page: Open, analyst: User):
         assert said in app.error[0].value
 
 
-def test_table_is_uploaded_profiled_corrected_and_deleted(open_page: Open, analyst: User, worker: None):
+def test_table_is_uploaded_profiled_corrected_and_deleted(
+    open_page: Open, api: httpx.Client, analyst: User, worker: None
+):
     """The whole life of a data set by its page: evidence for each column, a correction that shows, and its end."""
     app = open_page("data", user=analyst)
     app.file_uploader(key="file").upload("penguins.csv", PENGUINS, "text/csv").run()
@@ -70,20 +73,28 @@ def test_table_is_uploaded_profiled_corrected_and_deleted(open_page: Open, analy
     assert columns["Why"].str.len().min() > 3
     assert len(columns["Distribution"].iloc[2]) == 20
 
-    editor = next(key for key in app.session_state.filtered_state if key.startswith("columns_"))
-    app.session_state[editor] = {
-        "edited_rows": {7: {"Type": "category", "Leave out": True}},
-        "added_rows": [],
-        "deleted_rows": [],
-    }
+    import profile_view
+
+    edited = columns.copy()
+    edited.loc[7, "Type"], edited.loc[7, "Leave out"] = "category", True
+    profile = api.get(f"/api/datasets/{asked(app, 'dataset')}/profile", headers=analyst.headers).json()
+    wanted = profile_view.changes(profile["profile"]["columns"], profile["corrections"], edited)
+    assert wanted == {"types": {"year": "category"}, "drop": ["year"]}
+    assert profile_view.changes(profile["profile"]["columns"], profile["corrections"], columns) == {}
+
+    dataset = f"/api/datasets/{asked(app, 'dataset')}"
+    api.patch(dataset, json=wanted, headers=analyst.headers).raise_for_status()
     app.run()
-    _press(app, "Save corrections").run()
     _wait_for_profile(app)
     columns = next(table.value for table in app.dataframe if "Why" in table.value)
     assert columns.iloc[7]["Type"] == "category"
     assert columns.iloc[7]["Leave out"]
-    assert "leave it out" in columns.iloc[7]["Why"]
     assert {metric.label: metric.value for metric in app.metric}["Columns in use"] == "7 of 8"
+    _press(app, "Undo all corrections").run()
+    assert api.get(dataset, headers=analyst.headers).json()["corrections"] == {"types": {}, "drop": []}
+    _press(app, "Delete").run()
+    _press(app, "Delete", place=-1).run()
+    assert api.get(dataset, headers=analyst.headers).status_code == 404
 
 
 def test_foreign_data_set_is_not_shown(open_page: Open, stranger: User):
@@ -99,10 +110,9 @@ def test_many_data_sets_come_a_page_at_a_time(open_page: Open, stack, unique: st
     person = stack.create_user("analyst")
     with stack.connect() as connection:
         connection.execute(
-            "insert into public.datasets (owner_id, name, filename, object_path, status) "
-            "select %(owner)s, 'table ' || n, 'a.csv', %(owner)s || '/' || gen_random_uuid() || '/a.csv', 'pending' "
-            "from generate_series(1, 25) as n",
-            {"owner": person.id},
+            "insert into public.datasets (owner_id, name, filename) "
+            "select %s, 'table ' || n, 'a.csv' from generate_series(1, 25) as n",
+            (person.id,),
         )
     app = open_page("data", user=person)
     first = list(_listed(app)["Name"])
@@ -133,8 +143,8 @@ def _listed(app) -> pd.DataFrame:
     return next(table.value for table in app.dataframe if "Came" in table.value)
 
 
-def _press(app, label: str):
-    return next(button for button in app.button if button.label == label).click()
+def _press(app, label: str, place: int = 0):
+    return [button for button in app.button if button.label == label][place].click()
 
 
 def _wait_for_profile(app) -> None:

@@ -88,15 +88,15 @@ def _show_columns(dataset_id: str, profile: Json, corrections: Json, token: str)
             "Why": config.TextColumn("Why this type", width="large"),
         },
     )
-    changes = _changes(profile["columns"], corrections, edited)
+    wanted = changes(profile["columns"], corrections, edited)
     with st.container(horizontal=True, vertical_alignment="center"):
-        is_sent = st.button("Save corrections", type="primary", icon=":material/save:", disabled=not changes)
+        is_sent = st.button("Save corrections", type="primary", icon=":material/save:", disabled=not wanted)
         if corrections["types"] or corrections["drop"]:
             is_undone = st.button("Undo all corrections", icon=":material/undo:", type="tertiary")
-            changes = {"types": {}, "drop": []} if is_undone else changes
+            wanted = {"types": {}, "drop": []} if is_undone else wanted
             is_sent = is_sent or is_undone
     if is_sent and carry_out(
-        lambda: dataset_calls.update_dataset(dataset_id, changes, token), "Saved. A new profile is made."
+        lambda: dataset_calls.update_dataset(dataset_id, wanted, token), "Saved. A new profile is made."
     ):
         st.rerun()
 
@@ -116,7 +116,7 @@ def _row(column: Json, corrections: Json) -> Json:
     }
 
 
-def _changes(columns: list[Json], corrections: Json, edited: pd.DataFrame) -> Json:
+def changes(columns: list[Json], corrections: Json, edited: pd.DataFrame) -> Json:
     """Tell which corrections the edited table asks for; empty where it asks for those that are there."""
     types = dict(corrections["types"])
     for column, kind in zip(columns, edited["Type"], strict=True):

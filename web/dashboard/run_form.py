@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from api_client import Json
 from quality import plain
@@ -62,13 +63,7 @@ def ask(source: Source) -> Json | None:
         budget = right.select_slider(
             "Time to search", list(BUDGETS), value=30, format_func=BUDGETS.__getitem__, key="budget"
         )
-        drop = right.multiselect(
-            "Columns to leave out",
-            source.columns,
-            default=[name for name in source.dropped if name in source.columns],
-            key="drop",
-            help="Ids, names, anything known only afterwards",
-        )
+        drop = _ask_drop(right, source)
         is_public = right.toggle(
             "Publish it for everybody", key="public", help="Anybody may then read its card and predict"
         )
@@ -88,6 +83,16 @@ def ask(source: Source) -> Json | None:
         "visibility": "public" if is_public else "private",
         "options": {"time_budget_seconds": budget, "drop": drop, **options},
     }
+
+
+def _ask_drop(place: DeltaGenerator, source: Source) -> list[str]:
+    return place.multiselect(
+        "Columns to leave out",
+        source.columns,
+        default=[name for name in source.dropped if name in source.columns],
+        key="drop",
+        help="Ids, names, anything known only afterwards",
+    )
 
 
 def _ask_more(columns: list[str]) -> Json:
