@@ -50,6 +50,7 @@ def test_table_becomes_a_model_before_ones_eyes(page_of, stack: RunningStack, wo
     page.locator("input[type=file]").set_input_files(GALLERY / "penguins.csv")
     _press(page, "Upload", exact=True)
     expect(page.get_by_text("Columns in use")).to_be_visible()
+    dataset = page.url
     page.reload()
     expect(page.get_by_text("Columns in use")).to_be_visible()
 
@@ -58,7 +59,7 @@ def test_table_becomes_a_model_before_ones_eyes(page_of, stack: RunningStack, wo
     page.get_by_role("option", name="species").click()
     page.get_by_role("textbox", name="Name in addresses").fill(unique)
     page.get_by_role("slider").first.press("ArrowLeft")
-    expect(page.get_by_text("10 seconds", exact=True)).to_be_visible()
+    expect(page.get_by_text("10 seconds", exact=True).first).to_be_visible()
     _press(page, "Train", exact=True)
 
     for _ in range(2):  # as it comes, and after F5 in the middle
@@ -76,13 +77,18 @@ def test_table_becomes_a_model_before_ones_eyes(page_of, stack: RunningStack, wo
     page.get_by_role("link", name=re.compile("^Open")).click()
     expect(page).to_have_url(re.compile(rf"/model\?model={unique}$"))
 
+    page.goto(dataset)
+    _press(page, "Delete", exact=True)
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("None yet. Upload a table above")).to_be_visible()
+
 
 def test_version_is_compared_replayed_promoted_and_rolled_back(
     page_of, stack: RunningStack, worker: None, analyst: User, api: httpx.Client, unique: str
 ):
     """Two versions side by side, evidence from logged rows, a move with its reason, and its undoing; the address keeps the place."""
     Publisher(stack).publish(unique, build(unique), build(unique, seed=3), owner=analyst, visibility="private")
-    rows = [{"length": n / 3, "width": 2.5, "island": "Dream"} for n in range(30)]
+    rows = [{"length": n / 3, "width": 2, "island": "Dream"} for n in range(30)]
     api.post(f"/api/predict/{unique}", json={"rows": rows}, headers=analyst.headers).raise_for_status()
     page = page_of(analyst)
     page.goto(f"/model?model={unique}")
