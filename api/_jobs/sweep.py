@@ -24,6 +24,18 @@ def remove(digest: str) -> None:
             log.info("artefact removed", digest=digest)
 
 
+@app.task(name="remove_upload", queue=CHORES_QUEUE, retry=TryAgain())
+async def remove_upload(path: str) -> None:
+    """Remove the bytes of a dataset whose row is gone, whoever deleted it."""
+    await asyncio.to_thread(remove_bytes, path)
+
+
+def remove_bytes(path: str) -> None:
+    """Remove one uploaded file; none there is fine. Raises RunPostponed."""
+    with Storage.open() as storage:
+        storage.remove(DATASETS, [path])
+
+
 @app.periodic(cron="23 * * * *")
 @app.task(name="sweep", queue=CHORES_QUEUE, queueing_lock="sweep", retry=TryAgain())
 async def sweep(timestamp: int) -> None:  # noqa: ARG001  when it was due; what lies about now is what counts

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -34,7 +34,7 @@ SCORING_PLACES = 1
 """Beside the runs: a batch of a minute does not wait for a training of ten."""
 
 SHORT_PLACES = 4
-"""For all short queues together."""
+"""For all short queues together. A worker that drains has one: chores are asked for in the order in which they make sense."""
 _OUTAGE = (ConnectorException, psycopg.OperationalError, PoolTimeout, OSError)
 
 
@@ -63,29 +63,38 @@ async def _serve(*, is_draining: bool, concurrency: int, stop: asyncio.Event) ->
     async with await psycopg.AsyncConnection.connect(settings().database_url, connect_timeout=5) as connection:
         if await queue.install(connection):
             log.info("queue installed")
+        if is_draining:
+            # Where no worker lives long enough for its periodic tasks, each visit does them once.
+            await connection.execute("select private.queue_chores()")
     stop_runs = threading.Event()
     async with queue.app.open_async():
         await _recover()
         places = (
             ((queue.TRAINING_QUEUE,), concurrency),
             ((queue.SCORING_QUEUE,), SCORING_PLACES),
-            (queue.SHORT_QUEUES, SHORT_PLACES),
+            (queue.SHORT_QUEUES, 1 if is_draining else SHORT_PLACES),
         )
-        workers = [
-            asyncio.create_task(_take_jobs(names, count, stop_runs, is_draining=is_draining)) for names, count in places
-        ]
-        workers.append(asyncio.create_task(deliver(is_draining=is_draining)))
-        workers.append(asyncio.create_task(send_outbox(is_draining=is_draining)))
-        others = [asyncio.create_task(stop.wait()), asyncio.create_task(_keep_recovering())]
-        finished = asyncio.gather(*workers)
-        ends: list[asyncio.Future[Any]] = [finished, others[0]]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        if stop.is_set():
-            stop_runs.set()
-        # A worker ends when its jobs have: interrupted now, or, after an outage of the queue only, in their own time.
-        for task in (*workers, *others):
-            task.cancel()
-        ended = await asyncio.gather(*workers, finished, *others, return_exceptions=True)
+        jobs = [_take_jobs(names, count, stop_runs, is_draining=is_draining) for names, count in places]
+        await _until(stop, stop_runs, *jobs, deliver(is_draining=is_draining), send_outbox(is_draining=is_draining))
+        if is_draining and not stop.is_set():
+            # What came of the first round: events to be told, files to be removed.
+            short = _take_jobs(queue.SHORT_QUEUES, 1, stop_runs, is_draining=True)
+            await _until(stop, stop_runs, short, deliver(is_draining=True), send_outbox(is_draining=True))
+
+
+async def _until(stop: asyncio.Event, stop_runs: threading.Event, *work: Coroutine[Any, Any, None]) -> None:
+    """Do several things at once until all are done, one fails, or the worker has to stop."""
+    workers = [asyncio.create_task(each) for each in work]
+    others = [asyncio.create_task(stop.wait()), asyncio.create_task(_keep_recovering())]
+    finished = asyncio.gather(*workers)
+    ends: list[asyncio.Future[Any]] = [finished, others[0]]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        stop_runs.set()
+    # A worker ends when its jobs have: interrupted now, or, after an outage of the queue only, in their own time.
+    for task in (*workers, *others):
+        task.cancel()
+    ended = await asyncio.gather(*workers, finished, *others, return_exceptions=True)
     for how in ended:
         if isinstance(how, Exception):
             raise how
