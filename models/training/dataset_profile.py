@@ -76,11 +76,7 @@ def profile_file(
     if target is not None and target not in source.names:
         raise DatasetRejected(f"there is no column named {target!r} to predict")
     columns, rows, copies, sample_rows = _streamed(source, types or {}, drop)
-    warnings: list[Warned] = []
-    if rows < _FEW_ROWS:
-        warnings.append(("few_rows", None, f"There are only {rows} rows: scores will be uncertain."))
-    if copies > _MANY_DUPLICATES * rows:
-        warnings.append(("duplicates", None, f"{copies} of {rows} rows repeat another row: scores will flatter."))
+    warnings = _of_all_rows(rows, copies)
     warnings += [("encoding", None, text) for text in source.warnings]
     warnings += [(note.code, one.facts.name, _sentence(one, note)) for one in columns for note in one.verdict.notes]
     suspects = [Suspect(one.facts.name, one.verdict, one.cells) for one in columns]
@@ -104,6 +100,16 @@ def profile_file(
             for row in zip(*(one.cells[:PREVIEW_ROWS] for one in columns), strict=True)
         ],
     }
+
+
+def _of_all_rows(rows: int, copies: int) -> list[Warned]:
+    """Say what the number of rows, and of rows that repeat another, means for the scores."""
+    warnings: list[Warned] = []
+    if rows < _FEW_ROWS:
+        warnings.append(("few_rows", None, f"There are only {rows} rows: scores will be uncertain."))
+    if copies > _MANY_DUPLICATES * rows:
+        warnings.append(("duplicates", None, f"{copies} of {rows} rows repeat another row: scores will flatter."))
+    return warnings
 
 
 def _streamed(source: Source, types: Mapping[str, str], drop: Sequence[str]) -> tuple[list[_Column], int, int, int]:

@@ -206,30 +206,6 @@ def test_suspicions_name_the_columns(written):
     }
 
 
-def test_likely_targets_come_with_their_task_and_what_is_suspicious(written):
-    """Before anybody names a target: what is called like an answer, then the last column; never one that cannot be one."""
-    random = np.random.default_rng(0)
-    churned = random.choice(["yes", "no"], 400)
-    columns = {
-        "id": range(400),
-        "price": random.lognormal(3, 1, 400).round(2),
-        "churned": churned,
-        "refund": np.where(churned == "yes", "R", "K"),
-        "status": ["open"] * 400,
-        "left_out": churned,
-        "visits": random.integers(0, 50, 400),
-    }
-
-    targets = profile_file(written(columns), drop=["left_out"])["targets"]
-
-    assert [(each["column"], each["task"]) for each in targets] == [
-        ("churned", "binary"),
-        ("visits", "regression"),
-        ("price", "regression"),
-    ]
-    assert [[warning["column"] for warning in each["warnings"]] for each in targets] == [["refund"], [], []]
-
-
 def test_ordinary_data_raises_no_suspicion(written):
     """No warning cries wolf; neither for classes nor for amounts."""
     for task in ("binary", "regression"):
