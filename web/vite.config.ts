@@ -4,6 +4,7 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import tailwindcss from "@tailwindcss/vite";
 import { defineConfig, type Plugin } from "vite";
 import { docs } from "./plugins/docs.ts";
+import { offline } from "./plugins/offline.ts";
 
 const API_ORIGIN = process.env.ROWCAST_API_ORIGIN ?? "http://127.0.0.1:3000";
 
@@ -59,6 +60,7 @@ export default defineConfig({
     absoluteImage(),
     notFoundPage(),
     docs(),
+    offline(),
   ],
   build: { outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },
   server: { port: 5173, strictPort: true, proxy: { "/api": API_ORIGIN } },

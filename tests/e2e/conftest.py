@@ -44,8 +44,11 @@ def base_url(web_url: str) -> str:
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any], base_url: str) -> dict[str, Any]:
-    """Give the tests here contexts of their own: the ones other folders' tests have asked for know no address."""
-    return {**browser_context_args, "base_url": base_url}
+    """Give the tests here contexts of their own: the ones other folders' tests have asked for know no address.
+
+    Tests change what comes over the network, which a service worker would do without.
+    """
+    return {**browser_context_args, "base_url": base_url, "service_workers": "block"}
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +92,7 @@ def open_browser(browser: Browser, base_url: str, complaints: list[str]) -> Iter
     contexts: list[BrowserContext] = []
 
     def open_page(**options: Any) -> Page:
-        context = browser.new_context(**{"base_url": base_url, **options})
+        context = browser.new_context(**{"base_url": base_url, "service_workers": "block", **options})
         contexts.append(context)
         page = context.new_page()
         listen(page, complaints)

@@ -52,6 +52,20 @@ it("asks no other host for anything", () => {
   expect(text.match(/(?:src|href)="https?:[^"]*"|url\(["']?https?:[^)]*\)/g)).toBeNull();
 });
 
+it("keeps a model's page for when there is no network: what exists, and neither the engine nor the pages behind sign-in", () => {
+  const worker = files.find((file) => file.fileName === "sw.js");
+  const code = worker?.type === "asset" ? String(worker.source) : "";
+  const shell = JSON.parse(code.match(/^const SHELL = (.*);$/m)?.[1] ?? "[]") as string[];
+  const names = new Set(files.map((file) => `/${file.fileName}`));
+
+  expect(shell.filter((path) => path.startsWith("/assets/") && !names.has(path))).toEqual([]);
+  for (const part of ["index", "Insight", "Details", "SearchField", "engine"]) {
+    expect(shell.some((path) => path.startsWith(`/assets/${part}-`))).toBe(true);
+  }
+  expect(shell.filter((path) => /\.wasm$|Workspace|SignIn|auth/.test(path))).toEqual([]);
+  expect(names.has(code.match(/^const ENGINE = "(.*)";$/m)?.[1] ?? "")).toBe(true);
+});
+
 it("counts visits on the hosting platform in production, and nowhere else", async () => {
   const counts = (built: Files) => built.some((file) => file.type === "chunk" && file.code.includes("/_vercel/"));
   vi.stubEnv("VERCEL_ENV", "production");

@@ -70,8 +70,14 @@ export function lastingToken(refused: string | null): string | null {
 export function follow(isUnasked: boolean): void {
   const account = accountOf(readKept());
   if (account?.id === session.account?.id && account?.email === session.account?.email) return;
+  if (account?.id !== session.account?.id) void forgetMine();
   session.hasEnded = account === null && isUnasked;
   session.account = account;
+}
+
+/** Take away what `device/kept.ts` kept for whoever was signed in. */
+async function forgetMine(): Promise<void> {
+  await globalThis.caches?.delete("rowcast-kept-mine").catch(() => false);
 }
 
 function lastsFor(kept: Kept): number {

@@ -11,6 +11,7 @@ import { dateInput } from "../dates";
 import { isMissingText } from "../numbers";
 import { Problem } from "../problem";
 import type { Card, Feature, Prediction, Row, Value } from "../types";
+import { keepEngine, keepModel } from "./kept";
 
 /** Probabilities closer than this are a tie, which the first class wins, on the server too. */
 const TIE = 1e-6;
@@ -36,6 +37,8 @@ export async function openEngine(
   const model = await fetchArtifact(ref, (share) => onProgress(ENGINE_SHARE + share * (1 - ENGINE_SHARE)), signal);
   await checkDigest(model, card.digest);
   const session = await InferenceSession.create(model, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+  void keepEngine(wasmUrl, env.wasm.wasmBinary as Uint8Array<ArrayBuffer>);
+  void keepModel(ref, card, model);
   // The first run pays for what later ones share.
   await session.run(feedsOf(session, card, [{}]));
   return {

@@ -4,6 +4,7 @@ import type { ModelRef } from "../api";
 import { Problem } from "../problem";
 import type { Card, Prediction, Row } from "../types";
 import type { Engine } from "./engine";
+import { isKept } from "./kept";
 
 export type Where = "server" | "device";
 
@@ -14,6 +15,8 @@ export interface Place {
   readonly loading: number | null;
   readonly problem: Problem | null;
   choose(where: Where): Promise<void>;
+  /** Tell whether this device can go on without a network. */
+  isReady(): Promise<boolean>;
   /** Answer on this device; null while the server answers. */
   predict(row: Row): Promise<Prediction> | null;
   stop(): void;
@@ -62,6 +65,9 @@ export function startPlace(ref: ModelRef, card: Card): Place {
         where = "server";
       } else if (engine) where = "device";
       else await open();
+    },
+    async isReady() {
+      return engine !== null || isKept(ref, card);
     },
     predict(row) {
       if (where === "server" || !engine) return null;

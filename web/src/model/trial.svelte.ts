@@ -9,6 +9,8 @@ import { Problem } from "../problem";
 import type { Answer, Card, Prediction, Row, Value } from "../types";
 
 const MIN_RETRY_SECONDS = 2;
+/** Names of failures after which this device goes on, if it has the model. */
+const NO_SERVER = new Set(["offline", "unreachable"]);
 
 /** An answer, and how it came about. */
 export interface Reply {
@@ -56,6 +58,7 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
   let remarks = $state.raw(new Map<string, string>());
   const held = new SvelteSet<string>();
   const place = startPlace(ref, card);
+  let mayTakeOver = true;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   const live = startLive<Row, Omit<Reply, "tookMs">>({
@@ -77,6 +80,7 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
       const failure = Problem.from(error);
       faults = notesByFeature(failure.errors);
       problem = faults.size > 0 && faults.size === failure.errors.length ? null : failure;
+      if (NO_SERVER.has(failure.code) && mayTakeOver) void takeOver();
       if (failure.retryAfterSeconds !== null) {
         retryTimer = setTimeout(ask, Math.max(MIN_RETRY_SECONDS, failure.retryAfterSeconds) * 1000);
       }
@@ -88,7 +92,21 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
     live.ask($state.snapshot(row));
   }
 
-  const onOnline = () => ask();
+  async function move(where: Where): Promise<void> {
+    await place.choose(where);
+    ask();
+  }
+
+  /** Go on here without the server; tried once for each time that it is gone. */
+  async function takeOver(): Promise<void> {
+    mayTakeOver = false;
+    if (place.where === "server" && (await place.isReady())) await move("device");
+  }
+
+  const onOnline = () => {
+    mayTakeOver = true;
+    ask();
+  };
   addEventListener("online", onOnline);
   ask();
 
@@ -136,10 +154,7 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
       epoch += 1;
       ask();
     },
-    async move(where) {
-      await place.choose(where);
-      ask();
-    },
+    move,
     retry: ask,
     stop() {
       clearTimeout(retryTimer);
