@@ -1,14 +1,18 @@
-"""What crawlers ask a site for: which pages there are, and which they may read."""
+"""What crawlers ask a site for: which pages there are, which they may read, and what a model's page says and looks like."""
 
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import orjson
 from fastapi import APIRouter, Response
 
-from api._lib import catalogue
+from api._lib import cards, catalogue, preview_image, preview_page, registry
 from api._lib.app import create_app
 from api._lib.auth import ANONYMOUS
+from api._lib.errors import ModelNotFound, VersionNotFound
+from api._lib.model_schemas import Slug
 from api._lib.settings import settings
+from models.contract import Card
 
 router = APIRouter()
 
@@ -32,6 +36,8 @@ DOCS = (
 )
 
 _SHARED = "public, max-age=3600, stale-while-revalidate=86400"
+# The same address shows people another file.
+_DEPENDS = {"cache-control": "private, max-age=0", "vary": "user-agent"}
 _ROBOTS = """User-agent: *
 Allow: /
 Disallow: /api/predict/
@@ -59,6 +65,33 @@ async def get_sitemap() -> Response:
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{"".join(pages)}</urlset>\n'
     )
     return _answer(text, "application/xml")
+
+
+@router.get("/models/{reference}", include_in_schema=False)
+async def get_page(reference: str) -> Response:
+    """Show a public model to a reader that runs no script. `vercel.json` sends those here; people get the site's page."""
+    try:
+        model, card = await _find(reference)
+    except (ModelNotFound, VersionNotFound):
+        page = preview_page.missing_page(settings().site_url, f"/models/{quote(reference)}")
+        return Response(page, status_code=404, media_type="text/html", headers=_DEPENDS)
+    description = model.description or card.description
+    page = preview_page.model_page(settings().site_url, model.slug, model.title or card.title, description, card)
+    return Response(page, media_type="text/html", headers=_DEPENDS)
+
+
+@router.get("/api/models/{slug}/image.png", include_in_schema=False)
+async def get_image(slug: Slug) -> Response:
+    """Draw the picture that link previews show of a public model."""
+    model, card = await _find(slug)
+    image = preview_image.draw(model.title or card.title or slug, card)
+    return Response(image, media_type="image/png", headers={"cache-control": _SHARED})
+
+
+async def _find(reference: str) -> tuple[catalogue.Model, Card]:
+    found = await registry.resolve(reference, ANONYMOUS)
+    model = await catalogue.find_model(found.slug, ANONYMOUS)
+    return model, Card.model_validate_json(await cards.read(found.version, ANONYMOUS.rights))
 
 
 def _page(path: str, changed_at: str = "") -> str:

@@ -67,7 +67,7 @@ class Site:
         self._pages = [
             (re.compile(rule["source"]), rule["destination"].lstrip("/"))
             for rule in rules.get("rewrites", [])
-            if rule["destination"].endswith(".html")
+            if rule["destination"].endswith(".html") and "has" not in rule
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -81,7 +81,9 @@ class Origin:
         if self._door.takes(scope):
             await self._door(scope, receive, send)
             return
-        target = self._router.resolve(scope["raw_path"].decode("ascii"))
+        target = self._router.resolve(
+            scope["raw_path"].decode("ascii"), dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
+        )
         request_id = edge.new_id()
         if scope["type"] == "websocket":
             function = await self._reach(target.function) if target.function else None

@@ -66,7 +66,7 @@ class Running:
             options: Passed on to httpx.
         """
         bare, _, query = path.partition("?")
-        routed = build.router.resolve(bare)
+        routed = build.router.resolve(bare, options.get("headers", {}).get("user-agent", ""))
         assert routed.function == self.function.name, f"{bare} leads to {routed}, not to {self.function.name}"
         target, _, added = routed.address.partition("?")
         given = target if path_is_rewritten else bare

@@ -12,7 +12,7 @@ from typing import Any
 
 _START, _FILESYSTEM = "start", "filesystem"
 _PHASES = {_START, _FILESYSTEM, "miss", "error"}
-_KEYS = {"src", "dest", "headers", "continue", "check", "status"}
+_KEYS = {"src", "dest", "headers", "continue", "check", "status", "has"}
 
 
 class RuleNotUnderstood(Exception):
@@ -49,14 +49,14 @@ class Router:
             if "handle" not in rule:
                 self._phases[phase].append(rule)
 
-    def resolve(self, path: str) -> Target:
-        """Say what answers a path, which is percent-encoded and has no query."""
+    def resolve(self, path: str, agent: str = "") -> Target:
+        """Say what answers a path, which is percent-encoded and has no query; `agent` is what the caller calls itself."""
         headers: dict[str, str] = {}
         for rule, _ in self._matching(_START, path):
             headers |= {name.lower(): value for name, value in rule.get("headers", {}).items()}
         found = self._find(path)
         if found is None:
-            found = self._rewrite(path)
+            found = self._rewrite(path, agent)
         if isinstance(found, int):
             for rule, address in self._matching("error", path):
                 if rule["status"] == found and (page := self._look(address)):
@@ -69,8 +69,10 @@ class Router:
         """List where the rewrites lead to."""
         return {rule["dest"] for rule in self._phases[_FILESYSTEM] if "dest" in rule}
 
-    def _rewrite(self, path: str) -> "tuple[str | None, str | None, str] | int":
+    def _rewrite(self, path: str, agent: str) -> "tuple[str | None, str | None, str] | int":
         for rule, address in self._matching(_FILESYSTEM, path):
+            if not all(re.fullmatch(asked["value"], agent) for asked in rule.get("has", [])):
+                continue
             if "status" in rule:
                 return int(rule["status"])
             if found := self._find(address):
@@ -108,7 +110,9 @@ def _is_understood(rule: dict[str, Any], phase: str) -> bool:
     if not set(rule) <= _KEYS or "src" not in rule:
         return False
     if phase == _START:
-        return bool(rule.get("continue")) and "dest" not in rule and "status" not in rule
+        return "has" not in rule and bool(rule.get("continue")) and "dest" not in rule and "status" not in rule
     if "continue" in rule or "headers" in rule:
+        return False
+    if any((each["type"], each.get("key")) != ("header", "user-agent") for each in rule.get("has", [])):
         return False
     return phase == "error" or ("dest" in rule and bool(rule.get("check"))) or ("status" in rule and "dest" not in rule)

@@ -34,7 +34,7 @@ _OFFLINE = {
     "procrastinate",
 }
 _OWN_FILES = re.compile(
-    r"api/(__init__\.py|[a-z]\w*\.py|_lib/.+\.(py|sql)|requirements\.txt|pyproject\.toml|uv\.lock|\.python-version)"
+    r"api/(__init__\.py|[a-z]\w*\.py|_lib/.+\.(py|sql|bin)|requirements\.txt|pyproject\.toml|uv\.lock|\.python-version)"
     r"|models/(\w+\.py|gallery/[\w-]+/(model\.onnx|card\.json))"
     r"|vc__handler__python\.py"
 )
@@ -45,6 +45,25 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 def test_functions_are_the_routers_and_nothing_else(build: Build):
     """One router, one file, one function; no framework preset swallows them."""
     assert sorted(build.functions) == [f"api/{name}" for name in ROUTERS]
+
+
+CRAWLERS = (
+    "Twitterbot/1.0",
+    "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+    "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+    "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
+    "LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient +http://www.linkedin.com)",
+    "WhatsApp/2.23.20.0",
+    "TelegramBot (like TwitterBot)",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+    "Mozilla/5.0 (compatible; Bluesky Cardyb/1.1; +mailto:support@bsky.app)",
+)
+PEOPLE = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile",
+    "Mozilla/5.0 (Linux; Android 14; CUBOT X70) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Mobile",
+)
 
 
 @pytest.mark.parametrize("router", ROUTERS)
@@ -70,7 +89,15 @@ def test_every_route_of_a_router_leads_to_its_function(build: Build, router: str
     """The rewrites reach each declared address, and only through the file that declares it."""
     for route in importlib.import_module(f"api.{router}").router.routes:
         example = re.sub(r"\{\w+(:path)?\}", "x-1", route.path)
-        assert build.router.resolve(example).function == f"api/{router}", route.path
+        assert build.router.resolve(example, agent="Twitterbot/1.0").function == f"api/{router}", route.path
+
+
+def test_only_readers_without_script_are_sent_to_a_function_for_a_page(build: Build):
+    """Link previews and search engines get a model's page from a function; people get the file, which costs nothing."""
+    path = "/models/penguins"
+
+    assert {build.router.resolve(path, agent).function for agent in CRAWLERS} == {"api/sitemap"}
+    assert {build.router.resolve(path, agent).file for agent in ("", *PEOPLE)} == {"index.html"}
 
 
 def test_unknown_api_address_reaches_no_function(build: Build):
