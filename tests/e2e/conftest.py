@@ -59,11 +59,11 @@ def published(stack: RunningStack, web_url: str, worker: None) -> Published:
     admin = stack.create_user("admin")
     with httpx.Client(base_url=web_url, headers=admin.headers, timeout=30, trust_env=False) as client:
         runs = [
-            _order(client, models.penguins, "Birds by their bills", PENGUINS.read_bytes(), target="species"),
-            _order(client, models.cars, "Cars by their age", _used_cars(), target="price"),
+            order(client, models.penguins, "Birds by their bills", PENGUINS.read_bytes(), target="species"),
+            order(client, models.cars, "Cars by their age", _used_cars(), target="price"),
         ]
         for run in runs:
-            _wait(client, run)
+            wait_for(client, run)
     return models
 
 
@@ -144,7 +144,8 @@ def violations(page: Page) -> list[str]:
     return [f"{each['id']}: {node['html'][:160]}" for each in found["violations"] for node in each["nodes"]]
 
 
-def _order(client: httpx.Client, slug: str, title: str, content: bytes, *, target: str) -> str:
+def order(client: httpx.Client, slug: str, title: str, content: bytes, *, target: str) -> str:
+    """Upload a table and order a public model of it; answers the run's id."""
     asked = {"filename": f"{slug}.csv", "size_bytes": len(content)}
     announced = client.post("/api/datasets", json=asked).raise_for_status().json()
     upload, dataset = announced["upload"], announced["dataset"]
@@ -158,7 +159,8 @@ def _order(client: httpx.Client, slug: str, title: str, content: bytes, *, targe
     return str(run["id"])
 
 
-def _wait(client: httpx.Client, run: str) -> None:
+def wait_for(client: httpx.Client, run: str) -> None:
+    """Wait until a run has made its model."""
     deadline = time.monotonic() + TRAINING_SECONDS
     while time.monotonic() < deadline:
         state = client.get(f"/api/runs/{run}").raise_for_status().json()
