@@ -124,11 +124,6 @@ export function artifactPath({ slug, version }: ModelRef): string {
   return `/api/models/${encodeURIComponent(slug)}/artifact${query}`;
 }
 
-export function cardPath({ slug, version }: ModelRef): string {
-  const query = version ? `?version=${encodeURIComponent(version)}` : "";
-  return `/api/models/${encodeURIComponent(slug)}/card${query}`;
-}
-
 /** Fetch a version's ONNX file, telling the share that has come. */
 export function fetchArtifact(ref: ModelRef, onProgress: Progress, signal: AbortSignal): Promise<Bytes> {
   return fetchBytes(artifactPath(ref), onProgress, signal);

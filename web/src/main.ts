@@ -13,12 +13,6 @@ if (target) {
   mount(App, { target });
 }
 
-// Once the page is at rest: what is kept for a day without a network must not hold up the first visit.
-if (import.meta.env.PROD && "serviceWorker" in navigator) {
-  const register = () => navigator.serviceWorker.register("/sw.js").catch(() => undefined);
-  const later = () => setTimeout(register, 1000);
-  if (document.readyState === "complete") later();
-  else addEventListener("load", later);
-}
+if (import.meta.env.PROD) void import("./offline").then(({ prepareOffline }) => prepareOffline());
 
 if (import.meta.env.ROWCAST_IS_MEASURED) void import("./measuring").then(({ startMeasuring }) => startMeasuring());

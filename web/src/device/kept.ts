@@ -5,7 +5,7 @@
  */
 
 import { session } from "../account/session.svelte";
-import { artifactPath, cardPath, type ModelRef } from "../api";
+import { artifactPath, type ModelRef } from "../api";
 import type { Card } from "../types";
 
 const FOR_ANYBODY = "rowcast-kept";
@@ -13,6 +13,8 @@ const FOR_MINE = "rowcast-kept-mine";
 const DIGEST = "x-rowcast-digest";
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+const cardPath = (ref: ModelRef) => artifactPath(ref).replace("/artifact", "/card");
 
 /** Keep an opened model. Storage that is full or blocked is no failure: the model then needs the network next time. */
 export async function keepModel(ref: ModelRef, card: Card, file: Bytes): Promise<void> {

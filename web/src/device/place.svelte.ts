@@ -4,7 +4,6 @@ import type { ModelRef } from "../api";
 import { Problem } from "../problem";
 import type { Card, Prediction, Row } from "../types";
 import type { Engine } from "./engine";
-import { isKept } from "./kept";
 
 export type Where = "server" | "device";
 
@@ -67,7 +66,9 @@ export function startPlace(ref: ModelRef, card: Card): Place {
       else await open();
     },
     async isReady() {
-      return engine !== null || isKept(ref, card);
+      if (engine) return true;
+      const kept = await import("./kept").catch(() => null);
+      return (await kept?.isKept(ref, card)) ?? false;
     },
     predict(row) {
       if (where === "server" || !engine) return null;
