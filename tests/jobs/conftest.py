@@ -119,12 +119,12 @@ class Bench:
             name.split("/")[0] for name in self.column("select name from storage.objects where bucket_id = 'models'")
         }
 
-    def start_worker(self, *arguments: str, **environ: str) -> Worker:
+    def start_worker(self, *arguments: str, module: str = "api._jobs.worker", **environ: str) -> Worker:
         """Start a worker; it is ended after the test at the latest."""
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "api._jobs.worker", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 cwd=REPOSITORY,
                 env={**os.environ, **self.stack.environ, **environ},
                 stdout=output,
