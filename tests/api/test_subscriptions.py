@@ -221,6 +221,13 @@ def test_cron_sweeps_for_whoever_knows_the_secret(
     with stack.connect() as connection:
         statement = "select task_name from procrastinate.procrastinate_jobs where lock ^@ 'chore:' order by id"
         asked = [row[0] for row in connection.execute(statement).fetchall()]
-    assert asked[:5] == ["count_predictions", "watch_drift", "watch_quotas", "drop_old_predictions", "sweep"]
+    assert asked[:6] == [
+        "count_predictions",
+        "join_actuals",
+        "watch_drift",
+        "watch_quotas",
+        "drop_old_predictions",
+        "sweep",
+    ]
     assert answer.json()["waiting"] >= len(asked)
     assert receiver.requests[-1].verify(made["secret"])["data"] == {"share": 0.5}
