@@ -31,9 +31,17 @@ export async function readHistory(slug: string, at: Date): Promise<LiveAlias[]> 
   return read(await client.GET("/api/models/{slug}/history", { params })).aliases;
 }
 
-export async function promote(slug: string, alias: string, version: number, reason: string): Promise<Promotion> {
+/** Let an alias point at a version; refused (409) if it no longer points at what the person was `shown`. */
+export async function promote(
+  slug: string,
+  alias: string,
+  version: number,
+  reason: string,
+  shown: number | null,
+): Promise<Promotion> {
   const params = { path: { slug, name: alias } };
-  return read(await client.PUT("/api/models/{slug}/aliases/{name}", { params, body: { version, reason } }));
+  const body = { version, reason, from_version: shown ?? 0 };
+  return read(await client.PUT("/api/models/{slug}/aliases/{name}", { params, body }));
 }
 
 export async function removeAlias(slug: string, alias: string, reason: string): Promise<void> {
