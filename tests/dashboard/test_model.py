@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.conftest import User
+from tests.conftest import RunningStack, User
 from tests.dashboard.conftest import Open, words
 
 
@@ -69,6 +69,7 @@ def test_owner_reads_who_promoted_what(open_page: Open, penguins: str, analyst: 
     first = promotions[promotions["Alias"] == "champion"].iloc[0]
     assert (first["From"], first["To"]) == ("none", "v1")
     assert "certified" in first["Reason"]
+    assert first["By"] == analyst.email
     assert "Sign in as the owner" in words(visitor)
     assert not any("Reason" in table.value for table in visitor.dataframe)
 
@@ -80,3 +81,33 @@ def test_rollback_without_an_earlier_champion_is_not_offered(open_page: Open, pe
     orders = {button.label: button.disabled for button in app.button}
     assert orders["Promote"]
     assert orders["Roll back"]
+
+
+def test_forms_are_for_those_whom_the_api_would_obey(
+    open_page: Open, api: httpx.Client, stack: RunningStack, private_penguins: str, analyst: User, admin: User
+):
+    """Owner and admin change everything, an editor all but who sees it and its end, one who was only let in nothing."""
+    offered = {}
+    for role in ("editor", "viewer"):
+        guest = stack.create_user("analyst")
+        order = {"email": guest.email, "role": role}
+        api.put(f"/api/models/{private_penguins}/members", json=order, headers=analyst.headers).raise_for_status()
+        offered[role] = _offers(open_page, private_penguins, guest)
+
+    assert offered["viewer"] == (set(), None)
+    assert offered["editor"] == ({"Promote", "Roll back"}, False)
+    for owner in (analyst, admin):
+        assert _offers(open_page, private_penguins, owner) == ({"Promote", "Roll back"}, True)
+
+
+def _offers(open_page: Open, slug: str, user: User) -> tuple[set[str], bool | None]:
+    """Return which moves are offered, and whether its visibility can be changed; None where there are no settings."""
+    versions = open_page("model", user=user, model=slug, tab="Versions")
+    assert any("Reason" in table.value for table in versions.dataframe)
+    moves = {button.label for button in versions.button} & {"Promote", "Roll back"}
+    if "Settings" not in [tab.label for tab in versions.tabs]:
+        return moves, None
+    settings = open_page("model", user=user, model=slug, tab="Settings")
+    decides = not settings.toggle(key="model_public").disabled
+    assert ("Archive" in [button.label for button in settings.button]) == decides
+    return moves, decides

@@ -1,8 +1,14 @@
-"""Who may use a page: what visitors and viewers read instead of it."""
+"""Who may use a page, and who may change a model. What is offered follows this; what is allowed, the database decides."""
+
+from typing import Literal
 
 import streamlit as st
 
+import model_calls
 import session
+from api_client import CallFailed, ServiceUnreachable, SignInNeeded
+
+type Part = Literal["owner", "editor", "viewer"]
 
 
 def trainer(why: str) -> session.Account | None:
@@ -19,3 +25,18 @@ def trainer(why: str) -> session.Account | None:
         )
         return None
     return account
+
+
+def part_in(slug: str, account: session.Account | None) -> Part:
+    """Tell what somebody is to a model: its owner (so are admins), an editor, or one who only looks."""
+    if account is None or account.role == "viewer":
+        return "viewer"
+    if account.role == "admin":
+        return "owner"
+    try:
+        members = model_calls.list_members(slug, account.access_token)
+    except (ServiceUnreachable, SignInNeeded):
+        raise
+    except CallFailed:
+        return "viewer"  # refused to those who have no part in it
+    return next((each["role"] for each in members if each["id"] == account.id), "viewer")

@@ -158,7 +158,8 @@ def trials(events: list[dict[str, Any]]) -> alt.LayerChart:
     base = alt.Chart(data).encode(x=alt.X("trial:Q", title="Trial", axis=alt.Axis(tickMinStep=1, format="d")))
     points = base.mark_point(filled=True, size=60, opacity=0.85).encode(
         y=alt.Y("score:Q", title="Score", scale=scale),
-        color=alt.Color("label:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
+        # In two columns: side by side, the names are wider than a phone.
+        color=alt.Color("label:N", scale=colours, legend=alt.Legend(title=None, orient="top", columns=2)),
         tooltip=["trial:Q", "label:N", alt.Tooltip("score:Q", format=".4f")],
     )
     best = base.mark_line(interpolate="step-after", strokeWidth=2).encode(y=alt.Y("best:Q", scale=scale), color=_ACCENT)
@@ -217,4 +218,4 @@ def compared(score: dict[str, Any], a: str, b: str) -> alt.LayerChart:
         x="value:Q",
         tooltip=["version:N", *(alt.Tooltip(f"{name}:Q", format=".4f") for name in ("value", "low", "high"))],
     )
-    return (rules + points).properties(height=70, title=LABELS.get(score["name"], score["name"]))
+    return (rules + points).properties(height=alt.Step(ROW_HEIGHT), title=LABELS.get(score["name"], score["name"]))

@@ -33,8 +33,3 @@ def read_usage(token: str) -> Json:
 def read_overview(span: str, token: str) -> Json:
     """Read how all models stand that this person has a part in, over a span such as `24h`."""
     return call("GET", "/api/overview", token=token, params={"span": span})
-
-
-def has_part(slug: str, token: str) -> bool:
-    """Tell whether somebody owns a model, is a member of it or an admin; archived ones are theirs who see them listed."""
-    return any(model["model"] == slug for model in read_overview("24h", token)["models"])

@@ -36,6 +36,12 @@ def list_promotions(slug: str, token: str, limit: int, before: str | None = None
     return call("GET", f"/api/models/{slug}/promotions", token=token, params=params)["promotions"]
 
 
+@st.cache_data(ttl=30, max_entries=20, scope="session", show_spinner=False)
+def list_members(slug: str, token: str) -> list[Json]:
+    """List the owner of a model and with whom it is shared. Refused to those who have no part in it."""
+    return call("GET", f"/api/models/{slug}/members", token=token)["members"]
+
+
 def promote(slug: str, alias: str, number: int, reason: str, token: str, *, replay: str | None = None) -> None:
     """Point an alias at a version; the replay is kept as evidence."""
     wanted = {"version": number, "reason": reason} | ({"replay": replay} if replay else {})

@@ -39,6 +39,19 @@ def show_score(score: Score, rows: int) -> None:
     )
 
 
+def _show_leaderboard(evaluation: Json) -> None:
+    st.subheader("Leaderboard")
+    if not evaluation["leaderboard"]:
+        st.caption("Nothing was searched here: this version was made elsewhere.")
+        return
+    st.caption("Every candidate that was tried, on the same folds; the number is the best of its kind.")
+    primary = next((each["name"] for each in evaluation["metrics"] if each["primary"]), "score")
+    better = next((each["better"] for each in evaluation["metrics"] if each["primary"]), "higher")
+    st.altair_chart(
+        charts.leaderboard(evaluation["leaderboard"], primary, better=better), alt="Recipes by cross-validated score"
+    )
+
+
 def show_quality(card: Json) -> None:
     """How good is it, and where does it err?"""
     evaluation = card["evaluation"]
@@ -46,14 +59,7 @@ def show_quality(card: Json) -> None:
     with left:
         st.subheader("Scores")
         st.dataframe(_score_table(evaluation), hide_index=True)
-        st.subheader("Leaderboard")
-        st.caption("Every candidate that was tried, on the same folds; the number is the best of its kind.")
-        primary = next((each["name"] for each in evaluation["metrics"] if each["primary"]), "score")
-        better = next((each["better"] for each in evaluation["metrics"] if each["primary"]), "higher")
-        st.altair_chart(
-            charts.leaderboard(evaluation["leaderboard"], primary, better=better),
-            alt="Recipes by cross-validated score",
-        )
+        _show_leaderboard(evaluation)
     with right:
         if evaluation["confusion"]:
             st.subheader("Confusion")

@@ -10,8 +10,8 @@ from orders import carry_out, confirm
 from quality import plain
 
 
-def show(model: Json, token: str, *, is_archived: bool) -> None:
-    """Let the owner, or an admin, change a model."""
+def show(model: Json, token: str, *, is_archived: bool, is_owner: bool) -> None:
+    """Let editors describe a model; its owner, or an admin, decides who sees it and whether it is in use."""
     with st.form("settings"):
         title = st.text_input("Title", value=model["title"], max_chars=120, key="model_title")
         description = st.text_area("Description", value=model["description"], max_chars=2000, key="model_description")
@@ -19,7 +19,8 @@ def show(model: Json, token: str, *, is_archived: bool) -> None:
             "Published for everybody",
             value=model["visibility"] == "public",
             key="model_public",
-            help="Anybody may predict with it",
+            disabled=not is_owner,
+            help="Anybody may predict with it" if is_owner else "Its owner decides who sees it",
         )
         is_sent = st.form_submit_button("Save", type="primary", icon=":material/save:")
     if is_sent:
@@ -28,6 +29,11 @@ def show(model: Json, token: str, *, is_archived: bool) -> None:
             {"title": title.strip(), "description": description, "visibility": _visibility(is_public=is_public)},
             token,
         )
+    if is_owner:
+        _show_archive(model, token, is_archived=is_archived)
+
+
+def _show_archive(model: Json, token: str, *, is_archived: bool) -> None:
     if is_archived:
         st.caption("In the archive: not listed, no new versions, no promotions. It still answers.")
         if st.button("Take it out of the archive", icon=":material/unarchive:") and carry_out(

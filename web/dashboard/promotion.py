@@ -1,5 +1,7 @@
 """Versions of a model, the aliases that point at them, and moving the champion with evidence and a reason."""
 
+from contextlib import suppress
+
 import pandas as pd
 import streamlit as st
 
@@ -36,7 +38,8 @@ def show_versions(model: Json, versions: list[Json], *, can_change: bool) -> Non
         _show_roll_back(slug, promotions, token)
     st.subheader("Promotions")
     st.caption("Append-only: who moved which alias, when and why.")
-    st.dataframe(pd.DataFrame([_promotion_row(each) for each in promotions]), hide_index=True)
+    people = _addresses(slug, token)
+    st.dataframe(pd.DataFrame([_promotion_row(each, people) for each in promotions]), hide_index=True)
     buttons()
 
 
@@ -52,7 +55,15 @@ def _version_row(version: Json) -> Json:
     }
 
 
-def _promotion_row(promotion: Json) -> Json:
+def _addresses(slug: str, token: str) -> dict[str, str | None]:
+    """Return the e-mail addresses of those who have a part in the model, as far as this person may read them."""
+    with suppress(CallFailed):
+        return {each["id"]: each["email"] for each in model_calls.list_members(slug, token)}
+    return {}
+
+
+def _promotion_row(promotion: Json, people: dict[str, str | None]) -> Json:
+    by = promotion["promoted_by"]
     replay = promotion["evidence"].get("replay")
     return {
         "When": ago(promotion["promoted_at"]),
@@ -60,7 +71,7 @@ def _promotion_row(promotion: Json) -> Json:
         "From": f"v{promotion['from_version']}" if promotion["from_version"] else "none",
         "To": f"v{promotion['to_version']}" if promotion["to_version"] else "none",
         "Reason": promotion["reason"],
-        "By": promotion["promoted_by"] or "the training run",
+        "By": people.get(by) or by or "the training run",
         "Evidence": "scores, replay" if replay else "scores",
         "Undoes another": promotion["rollback_of"] is not None,
     }

@@ -55,6 +55,10 @@ def _wait(slug: str, replay_id: str) -> None:
 
 def _show_result(replay: Json) -> None:
     result = replay["result"]
+    if not result["rows"]:
+        unread = f" {result['unreadable']:,} could not be read by one of the versions." if result["unreadable"] else ""
+        st.info(f"There was no row to compare.{unread}", icon=":material/history:")
+        return
     is_class = bool(result["changes"]) or result["flips"] > 0 or result["mean_difference"] <= 1
     with st.grid(4, min_column_width=130):
         st.metric(

@@ -51,6 +51,7 @@ class Account:
     access_token: str
     refresh_token: str
     expires_at: float
+    id: str = ""
     role: str = "viewer"
     seen_at: float = field(default_factory=time.time)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -126,7 +127,8 @@ def sign_in(email: str, password: str) -> None:
             "This e-mail address and this password do not belong together.", status=error.status
         ) from error
     account = Account(email, tokens["access_token"], tokens["refresh_token"], time.time() + float(tokens["expires_in"]))
-    account.role = str(api_client.read_me(account.access_token).get("role") or "viewer")
+    me = api_client.read_me(account.access_token)
+    account.id, account.role = str(me["id"]), str(me.get("role") or "viewer")
     _end(st.session_state.get("session_word", ""))
     _forget_stale()
     word = secrets.token_urlsafe(32)

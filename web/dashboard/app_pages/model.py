@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+import access
 import comparison_view
-import metrics_calls
 import model_calls
 import model_sections as sections
 import model_settings
@@ -35,7 +35,8 @@ def show(model: Json, account: session.Account | None, *, is_archived: bool) -> 
     """Show everything that is known about a model."""
     token = account.access_token if account else None
     show_head(model)
-    can_change = may_change(model["slug"], account, is_archived=is_archived)
+    part = access.part_in(model["slug"], account)
+    can_change = part != "viewer"
     if model["champion"] is None:
         st.info("This model has no champion yet. It gets one with the first version that passes its certificate.")
         promotion.show_versions(model, model_calls.list_versions(model["slug"], token), can_change=can_change)
@@ -48,16 +49,9 @@ def show(model: Json, account: session.Account | None, *, is_archived: bool) -> 
     chosen = next((title for title, tab in tabs.items() if tab.open), titles[0])
     with tabs[chosen]:
         if chosen == "Settings" and account is not None:
-            model_settings.show(model, account.access_token, is_archived=is_archived)
+            model_settings.show(model, account.access_token, is_archived=is_archived, is_owner=part == "owner")
         else:
-            show_part(chosen, model, card, token, can_change=can_change)
-
-
-def may_change(slug: str, account: session.Account | None, *, is_archived: bool) -> bool:
-    """Tell whether to offer changes; whether they are allowed, the database decides."""
-    if account is None or account.role == "viewer":
-        return False
-    return is_archived or metrics_calls.has_part(slug, account.access_token)
+            show_part(chosen, model, card, token, can_change=can_change and not is_archived)
 
 
 def show_part(name: str, model: Json, card: Json, token: str | None, *, can_change: bool) -> None:
