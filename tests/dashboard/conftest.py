@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import streamlit as st
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import RunningStack, User
@@ -18,7 +19,10 @@ DASHBOARD = REPOSITORY / "web" / "dashboard"
 GALLERY = REPOSITORY / "models" / "gallery" / "datasets"
 TRAINING_SECONDS = 90
 
+PATIENCE_MS = 30_000
+
 type Open = Callable[..., AppTest]
+type Enter = Callable[[User], Page]
 
 
 def train(client: httpx.Client, user: User, file: Path, order: dict) -> dict:
@@ -106,6 +110,28 @@ def open_page(settings: pytest.MonkeyPatch) -> Iterator[Open]:
 def _is_ours(module: object) -> bool:
     file = getattr(module, "__file__", None)
     return file is not None and Path(file).is_relative_to(DASHBOARD)
+
+
+@pytest.fixture
+def page_of(browser: Browser, dashboard_url: str) -> Iterator[Enter]:
+    """Open a browser of its own for a person and sign in there."""
+    expect.set_options(timeout=PATIENCE_MS)
+    contexts: list[BrowserContext] = []
+
+    def enter(user: User) -> Page:
+        contexts.append(browser.new_context(base_url=dashboard_url, viewport={"width": 1280, "height": 900}))
+        page = contexts[-1].new_page()
+        page.goto("/account")
+        page.get_by_label("E-mail").fill(user.email)
+        page.get_by_label("Password", exact=True).fill(user.password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Account")).to_be_visible()
+        page.wait_for_function("document.cookie.includes('rowcast_session')")
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
 
 
 def words(app: AppTest) -> str:

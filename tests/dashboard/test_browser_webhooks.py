@@ -3,39 +3,16 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.conftest import RunningStack, User
+from tests.conftest import RunningStack
+from tests.dashboard.conftest import Enter
 from tests.receiver import Receiver
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
-PATIENCE_MS = 30_000
 
-
-@pytest.fixture
-def page_of(browser: Browser, dashboard_url: str):
-    """Open a browser of its own for a person and sign in there."""
-    expect.set_options(timeout=PATIENCE_MS)
-    contexts = []
-
-    def enter(user: User) -> Page:
-        contexts.append(browser.new_context(base_url=dashboard_url, viewport={"width": 1280, "height": 900}))
-        page = contexts[-1].new_page()
-        page.goto("/account")
-        page.get_by_label("E-mail").fill(user.email)
-        page.get_by_label("Password", exact=True).fill(user.password)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", name="Account")).to_be_visible()
-        page.wait_for_function("document.cookie.includes('rowcast_session')")
-        return page
-
-    yield enter
-    for context in contexts:
-        context.close()
-
-
-def test_subscription_is_tested_and_replayed_by_hand(page_of, stack: RunningStack, site_url: str):
+def test_subscription_is_tested_and_replayed_by_hand(page_of: Enter, stack: RunningStack, site_url: str):
     """Subscribe, keep the secret, break the receiver, read why, mend it, send again; F5 forgets the secret only."""
     page = page_of(stack.create_user("analyst"))
     with Receiver() as receiver:
