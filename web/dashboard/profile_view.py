@@ -153,7 +153,7 @@ def _show_closely(columns: list[Json]) -> None:
         for warning in column["warnings"]:
             st.markdown(f":orange[:material/warning:] {plain(warning['detail'])}")
         top = [{"Value": str(each["value"]), "Rows": each["count"]} for each in column["top"]]
-        st.dataframe(pd.DataFrame(top, columns=["Value", "Rows"]), hide_index=True, height=220)
+        st.dataframe(pd.DataFrame(top, columns=["Value", "Rows"]), hide_index=True)
 
 
 def _written(value: float | str) -> str:
