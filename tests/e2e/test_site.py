@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.conftest import RunningStack
 from tests.e2e.conftest import Published
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(240)]
@@ -219,6 +220,24 @@ def test_snippets_carry_the_current_row(visitor: Page, published: Published) -> 
     expect(code).to_contain_text('"bill_length_mm": 47.7')
     code.get_by_role("radio", name="Python").check(force=True)
     expect(code).to_contain_text('"sex": None')
+
+
+def test_an_opinion_is_kept_with_the_prediction(visitor: Page, published: Published, stack: RunningStack) -> None:
+    """One click says that an answer was bad; another answer is asked about anew."""
+    visitor.goto(f"/models/{published.penguins}")
+    asked = visitor.get_by_role("group", name="Was this a good answer?")
+    asked.get_by_role("button", name="A bad answer").click()
+    expect(asked).to_contain_text("noted with this prediction")
+    expect(asked.get_by_role("button", name="A bad answer")).to_have_attribute("aria-pressed", "true")
+
+    with stack.connect() as connection:
+        found = connection.execute(
+            "select is_good from public.opinions join public.models on models.id = model_id where slug = %s",
+            (published.penguins,),
+        ).fetchall()
+    assert found == [(False,)]
+    visitor.get_by_label("bill_length_mm", exact=True).fill("41")
+    expect(asked.get_by_role("button", name="A bad answer")).to_have_attribute("aria-pressed", "false")
 
 
 def test_every_tab_has_an_address(visitor: Page, published: Published) -> None:
