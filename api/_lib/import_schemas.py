@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api._lib.slugs import SLUG_PATTERN
 from api._lib.uuids import Uuid
@@ -12,8 +12,26 @@ MAX_EXAMPLES = 60
 MAX_FEATURES = 1000
 MAX_CLASSES = 100
 
-Cell = float | int | bool | str | None
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+MAX_INTEGER = 2**63 - 1
+
+
+def _check_text(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text must not hold the character U+0000")
+    return text
+
+
+def _check_cell(cell: float | str | None) -> float | str | None:
+    if isinstance(cell, str):
+        return _check_text(cell)
+    if isinstance(cell, int) and abs(cell) > MAX_INTEGER:
+        raise ValueError("a whole number has 64 bits at most")
+    return cell
+
+
+Cell = Annotated[float | int | bool | str | None, AfterValidator(_check_cell)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_text)]
+Value = Annotated[str, AfterValidator(_check_text)]
 
 
 class _Sent(BaseModel):
@@ -25,7 +43,7 @@ class ImportedFeature(_Sent):
 
     name: Text = Field(examples=["bill_length_mm"])
     kind: FeatureKind = Field(description="category is text; all others are numbers to the file", examples=["number"])
-    categories: list[str] = Field(default=[], max_length=200, description="Values to choose from on the form")
+    categories: list[Value] = Field(default=[], max_length=200, description="Values to choose from on the form")
     minimum: float | None = Field(default=None, description="For the form, and tried beside the examples")
     maximum: float | None = Field(default=None, description="For the form, and tried beside the examples")
 
@@ -41,7 +59,7 @@ class ImportOrder(_Sent):
     )
     target: Text = Field(description="What is predicted", examples=["species"])
     task: Task
-    classes: list[str] = Field(
+    classes: list[Value] = Field(
         default=[],
         max_length=MAX_CLASSES,
         description="Labels in the order of the file's probabilities; none for a regression",
@@ -50,14 +68,14 @@ class ImportOrder(_Sent):
     features: list[ImportedFeature] = Field(
         min_length=1, max_length=MAX_FEATURES, description="In the order in which the file reads them"
     )
-    examples: list[dict[str, Cell]] = Field(
+    examples: list[dict[Text, Cell]] = Field(
         min_length=1,
         max_length=MAX_EXAMPLES,
         description="Rows to try the file with. A feature that none leaves out or has null is required from then on",
         examples=[[{"bill_length_mm": 39.1}]],
     )
-    title: str = Field(default="", max_length=120, description="Of a new model")
-    description: str = Field(default="", max_length=2000, description="Of a new model")
+    title: Value = Field(default="", max_length=120, description="Of a new model")
+    description: Value = Field(default="", max_length=2000, description="Of a new model")
     visibility: Literal["private", "public"] = Field(default="private", description="Of a new model")
 
     def row(self) -> dict[str, Any]:

@@ -44,6 +44,7 @@ _BY_CODE: dict[str, type[ApiError]] = {
     "23514": RequestInvalid,
     "22P02": RequestInvalid,
     "22021": RequestInvalid,
+    "22P05": RequestInvalid,  # U+0000, in JSON
     "22023": RequestInvalid,
     "P0001": Conflict,
     "PT404": NotFound,

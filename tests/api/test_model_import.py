@@ -131,6 +131,25 @@ def test_a_description_that_does_not_fit_is_pointed_at(
     assert answer.json()["errors"][0]["pointer"] == pointer
 
 
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"examples": [{"length": 10**30}]}, "#/examples/0/length"),
+        ({"examples": [{"length": "a\0b"}]}, "#/examples/0/length"),
+        ({"classes": ["a\0b"]}, "#/classes/0"),
+        ({"title": "a\0b"}, "#/title"),
+    ],
+)
+def test_what_no_database_can_keep_is_pointed_at(
+    api: httpx.Client, analyst: User, unique: str, changes: dict[str, Any], pointer: str
+):
+    """Whole numbers beyond 64 bits and the character U+0000 are refused at their place."""
+    answer = api.post("/api/models/import", json=order(unique, unique, **changes), headers=analyst.headers)
+
+    assert answer.status_code == 422
+    assert pointer in {each["pointer"][: len(pointer)] for each in answer.json()["errors"]}
+
+
 def test_a_table_is_no_model(api: httpx.Client, analyst: User, viewer: User):
     """The wrong kind of upload, and the wrong role, are said at once."""
     dataset = upload(api, analyst.headers)["id"]
