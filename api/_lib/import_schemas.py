@@ -21,7 +21,7 @@ def _check_text(text: str) -> str:
     return text
 
 
-def _check_cell(cell: float | str | None) -> float | str | None:
+def _check_cell(cell: float | int | str | None) -> float | int | str | None:  # noqa: PYI041  mypy takes whole numbers apart
     if isinstance(cell, str):
         return _check_text(cell)
     if isinstance(cell, int) and abs(cell) > MAX_INTEGER:
