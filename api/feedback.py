@@ -86,11 +86,19 @@ class Taken(BaseModel):
     refused: list[Refused] = Field(description="Those that were not taken, and why")
 
 
+def _many(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe a list of actuals with the actual in its place: a reference within the model leads nowhere from outside."""
+    schema = model.model_json_schema()
+    schema.pop("$defs")
+    schema["properties"]["actuals"]["items"] = Actual.model_json_schema()
+    return schema
+
+
 _SCHEMA = {
     "required": True,
     "content": {
         "application/json": {
-            "schema": {"oneOf": [Actual.model_json_schema(), Actuals.model_json_schema(), Opinion.model_json_schema()]}
+            "schema": {"oneOf": [Actual.model_json_schema(), _many(Actuals), Opinion.model_json_schema()]}
         },
         "text/csv": {
             "schema": {
