@@ -122,8 +122,7 @@ def _rows_to_add(connection: Connection, predictions: Iterable[dict[str, Any]]) 
 
 
 def _tally(reader: _Reader, logged: Sequence[dict[str, Any]]) -> dict[str, Tally]:
-    outputs = [output for prediction in logged for output in prediction["outputs"]]
-    tallies = {OUTPUT: tally.tally_outputs(reader.card, outputs)} if outputs else {}
+    tallies = _tally_said(reader, [output for prediction in logged for output in prediction["outputs"]])
     rows = [row for prediction in logged for row in prediction["rows"] or ()]
     if not rows:
         return tallies
@@ -131,6 +130,23 @@ def _tally(reader: _Reader, logged: Sequence[dict[str, Any]]) -> dict[str, Tally
         return tallies | tally.tally_inputs(reader.card, reader.encoder.encode(rows))
     except InvalidRows:
         return tallies | _tally_apart(reader, rows)
+
+
+def _tally_said(reader: _Reader, outputs: Sequence[Any]) -> dict[str, Tally]:
+    """Tally what was answered; an answer of another form is left out: one such row must not stop the counting of all."""
+    known = [output for output in outputs if _is_answer(reader.card, output)]
+    if len(known) < len(outputs):
+        log.warning("logged answers left out of the counts", count=len(outputs) - len(known))
+    return {OUTPUT: tally.tally_outputs(reader.card, known)} if known else {}
+
+
+def _is_answer(card: Card, output: Any) -> bool:
+    if not isinstance(output, dict):
+        return False
+    if card.task == "regression":
+        return isinstance(output.get("value"), int | float)
+    probabilities = output.get("probabilities")
+    return isinstance(probabilities, dict) and isinstance(probabilities.get(output.get("label")), int | float)
 
 
 def _tally_apart(reader: _Reader, rows: Sequence[Any]) -> dict[str, Tally]:

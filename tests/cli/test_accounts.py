@@ -106,7 +106,7 @@ def test_key_rotate_prints_the_new_key_once(run, site_url, operator, stack):
     assert done.returncode == 0, done.stderr
     key = done.stdout.split()[0]
     assert key.startswith("rc_")
-    assert "ends in 1 hour." in done.stdout
+    assert "ends in 1 hour." in done.stderr
     for each in (first["key"], key):
         assert httpx.get(f"{site_url}/api/me", headers={"x-api-key": each}, trust_env=False).status_code == 200
     assert again.returncode == 1
