@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from api._lib.app import create_app
@@ -17,6 +17,7 @@ from api._lib.hot import read_body
 from api._lib.openapi import ANYONE
 from api._lib.problems import explain_invalid, problems
 from api._lib.store import feedback as store
+from api._lib.times import Moment
 from api._lib.uuids import Uuid
 from models.contract import coerce_category
 
@@ -45,7 +46,7 @@ class Actual(BaseModel):
     actual: Annotated[str | bool | int | float, BeforeValidator(_check_actual)] = Field(
         description="The class, or the number", examples=["Adelie", 152.3]
     )
-    observed_at: AwareDatetime | None = Field(
+    observed_at: Moment | None = Field(
         default=None, description="When it was known; of two corrections the later observed one stands. Absent: now"
     )
 

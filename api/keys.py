@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Body, Path, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api._lib.app import create_app
 from api._lib.auth import Person
@@ -17,7 +17,7 @@ from api._lib.openapi import PERSON
 from api._lib.problems import problems
 from api._lib.store import keys as store
 from api._lib.store import models
-from api._lib.times import Time
+from api._lib.times import Moment, Time
 from api._lib.uuids import Uuid
 
 router = APIRouter(tags=["keys"], route_class=IdempotentRoute)
@@ -47,7 +47,7 @@ class KeyOrder(BaseModel):
         description="Slug: the key works for this model only, at addresses that name it: predicting, reading, promoting",
         examples=["penguins"],
     )
-    expires_at: AwareDatetime | None = Field(default=None, description="Absent: until it is revoked")
+    expires_at: Moment | None = Field(default=None, description="Absent: until it is revoked")
 
 
 class Key(BaseModel):

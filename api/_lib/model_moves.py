@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 
 from api._lib import cards, catalogue, registry
 from api._lib.auth import AnyCaller, Somebody, Trainer
@@ -29,6 +28,7 @@ from api._lib.openapi import ANYONE, SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import promotions as store
 from api._lib.store.replays import REPLAYS, list_replays
+from api._lib.times import Moment
 from api._lib.uuids import Uuid
 from models.contract import Card
 
@@ -55,7 +55,7 @@ async def get_history(
     slug: Slug,
     caller: Somebody,
     at: Annotated[
-        AwareDatetime | None,
+        Moment | None,
         Query(description="The moment, with its offset; now if absent", examples=["2026-11-17T12:00Z"]),
     ] = None,
 ) -> History:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api._lib.times import Time
+from api._lib.times import Moment, Time
 from api._lib.uuids import Uuid
 
 EventType = Literal[
@@ -152,7 +152,7 @@ class DeliveryReplay(_Sent):
     """What to send again: some deliveries by their ids, or all that were given up since a time."""
 
     deliveries: list[Uuid] | None = Field(default=None, min_length=1, max_length=1000)
-    dead_since: AwareDatetime | None = Field(default=None, description="All that were given up since")
+    dead_since: Moment | None = Field(default=None, description="All that were given up since")
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:

@@ -1,6 +1,7 @@
 """Actuals and opinions: late, repeated, corrected, by CSV; and from whom they are taken."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from uuid_utils import uuid7
 from tests.conftest import User
 from tests.monitoring.conftest import Watched, predicted
 
+UNKNOWN = {"prediction_id": "0192f0c1-0000-7000-8000-000000000000"}
 STATED = ("accepted", "corrected", "unchanged")
 
 
@@ -48,6 +50,17 @@ def test_repeats_change_nothing_and_corrections_stand(as_owner: httpx.Client, wa
     assert watched.value("select is_right from public.actuals where prediction_id = %s", one) is True
 
 
+def test_offsets_of_any_size_are_understood(as_owner: httpx.Client, watched: Watched):
+    """Postgres takes offsets below 16 hours, the format of a moment goes up to 24."""
+    (one,) = watched.log(predicted("Adelie"))
+
+    given = {"prediction_id": one, "actual": "Gentoo", "observed_at": "2026-11-21T00:30:00+23:30"}
+
+    assert send(as_owner, given) == ((1, 0, 0), [])
+    known = watched.value("select observed_at from public.actuals where prediction_id = %s", one)
+    assert known == datetime(2026, 11, 20, 1, tzinfo=UTC)
+
+
 def test_many_come_as_csv(as_owner: httpx.Client, watched: Watched):
     """A table of ids and values is taken, each line by itself; what cannot be taken is named by its line."""
     known = watched.log(predicted("Adelie"), predicted("Gentoo"), predicted("Gentoo"))
@@ -78,12 +91,14 @@ def test_many_come_as_csv(as_owner: httpx.Client, watched: Watched):
     ("body", "pointer"),
     [
         ({"prediction_id": "no", "actual": "x"}, "#/prediction_id"),
-        ({"prediction_id": "0192f0c1-0000-7000-8000-000000000000"}, "#/actual"),
-        ({"prediction_id": "0192f0c1-0000-7000-8000-000000000000", "actual": None}, "#/actual"),
-        ({"prediction_id": "0192f0c1-0000-7000-8000-000000000000", "actual": "x", "row": -1}, "#/row"),
-        ({"prediction_id": "0192f0c1-0000-7000-8000-000000000000", "opinion": "meh"}, "#/opinion"),
-        ({"prediction_id": "0192f0c1-0000-7000-8000-000000000000", "actual": "x"}, "#/prediction_id"),
+        (UNKNOWN, "#/actual"),
+        ({**UNKNOWN, "actual": None}, "#/actual"),
+        ({**UNKNOWN, "actual": "x", "row": -1}, "#/row"),
+        ({**UNKNOWN, "opinion": "meh"}, "#/opinion"),
+        ({**UNKNOWN, "actual": "x"}, "#/prediction_id"),
         ({"actuals": []}, "#/actuals"),
+        ({**UNKNOWN, "actual": "x", "observed_at": "0001-01-01T00:00:00+01:00"}, "#/observed_at"),
+        ({**UNKNOWN, "actual": "x", "observed_at": "2026-11-29T00:00:00"}, "#/observed_at"),
     ],
 )
 def test_bad_feedback_is_refused_at_its_field(as_owner: httpx.Client, body: dict[str, Any], pointer: str):
