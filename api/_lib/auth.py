@@ -43,8 +43,11 @@ CLOCK_LEEWAY_SECONDS = 10
 MAX_CREDENTIAL_CHARACTERS = 8192
 """The longest tokens that Auth issues are a quarter of this; longer ones are not even read."""
 
-_FOR_EVERY_KEY = {"/api/feedback", "/api/me", "/api/metrics"}
+_FOR_EVERY_KEY = {"/api/feedback", "/api/me"}
 """What a key may ask whatever its model and scopes are: who it is, and what looks at its model and scopes by itself."""
+
+_OVER_ALL_MODELS = {"/api/metrics", "/api/overview"}
+"""What tells of many models: to a key that was made for one, of that one only."""
 
 _HOSTED = ["ES256", "RS256"]
 _EMBEDDED = ["HS256"]
@@ -260,8 +263,9 @@ async def _identify_request(request: Request) -> Caller:
     if caller.kind == "key" and request.scope["path"] not in _FOR_EVERY_KEY:
         if caller.scopes == {"feedback"}:
             raise NotAllowed("This API key is for feedback only")
-        named = request.path_params.get("slug") or request.path_params.get("model") or ""
-        caller.must_reach(named.partition("@")[0])
+        if request.scope["path"] not in _OVER_ALL_MODELS:
+            named = request.path_params.get("slug") or request.path_params.get("model") or ""
+            caller.must_reach(named.partition("@")[0])
     return caller
 
 

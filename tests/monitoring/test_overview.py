@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import httpx
 
-from tests.conftest import User
+from tests.api.conftest import Publisher
+from tests.api.tiny import build
+from tests.conftest import RunningStack, User
 from tests.monitoring.conftest import Watched, predicted
 
 
@@ -47,3 +49,20 @@ def test_overview_tells_how_each_model_stands(
     of_admin = api.get("/api/overview", headers=admin.headers).raise_for_status().json()["models"]
     assert watched.slug in {each["model"] for each in of_admin}
     assert api.get("/api/overview").status_code == 401
+
+
+def test_key_for_one_model_is_told_of_that_one(
+    api: httpx.Client, as_owner: httpx.Client, watched: Watched, stack: RunningStack, analyst: User, unique: str
+):
+    """Its owner's other models are not in what it reads; a key for feedback reads no figures at all."""
+    Publisher(stack).publish(f"{unique}-other", build(f"{unique}-other"), owner=analyst, visibility="private")
+
+    def key(*scopes: str) -> dict[str, str]:
+        order = {"name": unique, "scopes": scopes, "model": watched.slug}
+        return {"x-api-key": as_owner.post("/api/keys", json=order).raise_for_status().json()["key"]}
+
+    told = api.get("/api/overview", headers=key("predict")).raise_for_status().json()["models"]
+
+    assert [each["model"] for each in told] == [watched.slug]
+    for path in ("/api/overview", "/api/metrics", f"/api/metrics/{watched.slug}"):
+        assert api.get(path, headers=key("feedback")).status_code == 403, path
