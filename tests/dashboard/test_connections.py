@@ -61,3 +61,22 @@ def test_slow_calls_of_many_do_not_hold_up_another(open_page: Open, crowded: tup
     for thread in threads:
         thread.join(20)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_what_is_asked_ahead_is_not_waited_for_in_turn(open_page: Open, crowded: tuple[threading.Event, list[str]]):
+    """Questions go out together with the page's own; a refused one is left for the page to meet, and to say."""
+    release, asked = crowded
+    import api_client
+    from ahead import ahead
+
+    def refused() -> None:
+        raise api_client.CallFailed("no")
+
+    with ahead(lambda: api_client.call("GET", "/slow"), lambda: api_client.call("GET", "/slow"), refused):
+        while asked.count("/slow") < 2:
+            threading.Event().wait(0.02)
+        own = api_client.call("GET", "/fast")
+        release.set()
+
+    assert own == {}
+    assert asked.count("/slow") == 2

@@ -27,12 +27,15 @@ def trainer(why: str) -> session.Account | None:
     return account
 
 
+def asks_for_members(account: session.Account | None) -> bool:
+    """Tell whether somebody's part in a model hangs on its members: viewers never change one, admins may change all."""
+    return account is not None and account.role == "analyst"
+
+
 def part_in(slug: str, account: session.Account | None) -> Part:
     """Tell what somebody is to a model: its owner (so are admins), an editor, or one who only looks."""
-    if account is None or account.role == "viewer":
-        return "viewer"
-    if account.role == "admin":
-        return "owner"
+    if account is None or not asks_for_members(account):
+        return "owner" if account and account.role == "admin" else "viewer"
     try:
         members = model_calls.list_members(slug, account.access_token)
     except (ServiceUnreachable, SignInNeeded):

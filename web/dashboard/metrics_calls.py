@@ -18,9 +18,9 @@ def read_drift(slug: str, token: str) -> Json:
 
 
 @st.cache_data(ttl=30, max_entries=20, scope="session", show_spinner=False)
-def read_values(slug: str, version: int, token: str) -> Json:
-    """Read what came in and went out of a version in 30 days, beside training."""
-    return call("GET", f"/api/metrics/{slug}/values", token=token, params={"version": version})
+def read_values(slug: str, token: str) -> Json:
+    """Read what came in and went out of the champion in 30 days, beside training."""
+    return call("GET", f"/api/metrics/{slug}/values", token=token)
 
 
 @st.cache_data(ttl=10, max_entries=4, scope="session", show_spinner=False)

@@ -1,11 +1,20 @@
 """Choosing a model: the address names the chosen one, so that a view can be shared and reloaded."""
 
+import re
 from collections import Counter
 
 import streamlit as st
 
 from api_client import Json
 from quality import plain
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+
+
+def slug_asked() -> str:
+    """Return the slug in the address, whether there is such a model or not; empty where there is none."""
+    asked = st.query_params.get("model", "")
+    return asked if _SLUG.fullmatch(asked) else ""
 
 
 def choose_model(models: list[Json]) -> Json | None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 import metrics_calls
 import monitor_charts
+from ahead import ahead
 from api_client import Json
 from quality import ago, plain, share, short
 
@@ -17,7 +18,8 @@ STATES = {
 
 def show(slug: str, token: str) -> None:
     """Show whether features and predictions have moved away from training, one of them closely."""
-    found = metrics_calls.read_drift(slug, token)
+    with ahead(lambda: metrics_calls.read_values(slug, token)):
+        found = metrics_calls.read_drift(slug, token)
     features = found["features"]
     drifted = [each for each in features if each["state"] == "drifted"]
     if drifted:
@@ -33,7 +35,7 @@ def show(slug: str, token: str) -> None:
         f"all features together give {found['false_alarms_per_month']:g} false alarms a month; two windows in a row make an alarm."
     )
     _show_states(features)
-    values = metrics_calls.read_values(slug, found["version"], token)["features"]
+    values = metrics_calls.read_values(slug, token)["features"]
     if values:
         _show_closely(values, {each["feature"]: each for each in features}, found["min_distance"])
 

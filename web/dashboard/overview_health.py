@@ -15,6 +15,12 @@ SPANS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 MAX_ALERTS = 5
 
 
+def span_asked() -> str:
+    """Return the span that the address names, or the first one."""
+    asked = st.query_params.get("span")
+    return asked if asked in SPANS else next(iter(SPANS))
+
+
 @st.fragment(run_every=REFRESH_SECONDS)
 def show(token: str) -> None:
     """Show health and renew it while the page is open."""
@@ -24,7 +30,7 @@ def show(token: str) -> None:
             "Span",
             list(SPANS),
             format_func=SPANS.__getitem__,
-            default="24h",
+            default=next(iter(SPANS)),
             required=True,
             key="span",
             bind="query-params",
@@ -90,6 +96,7 @@ def _show_table(found: Json, span: str) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key="health",
+        placeholder="–",
         column_order=["Model", "Requests", "Traffic", "Errors", "p95", "Drift", "Right"],
         column_config={
             "Model": config.TextColumn(pinned=True),

@@ -9,8 +9,9 @@ import model_sections as sections
 import model_settings
 import promotion
 import session
+from ahead import ahead
 from api_client import Json
-from model_choice import choose_model
+from model_choice import choose_model, slug_asked
 from quality import TASKS, ago, plain
 
 TABS = ["Quality", "Inputs", "Certificate and origin", "Compare", "Versions"]
@@ -74,7 +75,10 @@ def show_part(name: str, model: Json, card: Json, token: str | None, *, can_chan
 signed_in = session.current()
 signed_in_as = signed_in.access_token if signed_in else None
 wants_archive = bool(signed_in) and st.query_params.get("archived") == "true"
-known = model_calls.list_models(signed_in_as, archived=wants_archive)
+slug = slug_asked()
+parts = [lambda: model_calls.list_members(slug, signed_in_as)] if slug and access.asks_for_members(signed_in) else []
+with ahead(*parts):
+    known = model_calls.list_models(signed_in_as, archived=wants_archive)
 if signed_in:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         chosen_model = choose_model(known) if known else None

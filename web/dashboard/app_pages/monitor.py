@@ -1,5 +1,6 @@
 """How one model is used, how right it is, and whether its world has moved."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -11,12 +12,24 @@ import monitor_charts
 import monitor_drift
 import monitor_quality
 import session
+from ahead import ahead
 from api_client import CallFailed, Json
-from model_choice import choose_model
+from model_choice import choose_model, slug_asked
 from quality import ago, plain, share
 
 REFRESH_SECONDS = 15
 SPANS = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days"}
+
+
+def foreseen(token: str) -> Iterator[Callable[[], Json]]:
+    """Tell from the address what is going to be asked about which model."""
+    slug, span = slug_asked(), st.query_params.get("span")
+    if not slug:
+        return
+    yield lambda: metrics_calls.read_metrics(slug, span if span in SPANS else "7d", token)
+    if st.query_params.get("monitor_tab") == "Drift":
+        yield lambda: metrics_calls.read_drift(slug, token)
+        yield lambda: metrics_calls.read_values(slug, token)
 
 
 def choose(models: list[Json]) -> tuple[str, str] | None:
@@ -130,7 +143,8 @@ if account is None:
     st.page_link("app_pages/account.py", label="Sign in", icon=":material/login:")
 else:
     signed_in_as: Any = account.access_token
-    known_models = model_calls.list_models(signed_in_as)
+    with ahead(*foreseen(signed_in_as)):
+        known_models = model_calls.list_models(signed_in_as)
     if not known_models:
         st.info("There are no models yet.", icon=":material/inbox:")
     elif chosen := choose(known_models):

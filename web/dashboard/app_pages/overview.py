@@ -6,9 +6,11 @@ import pandas as pd
 import streamlit as st
 
 import charts
+import metrics_calls
 import model_calls
 import overview_health
 import session
+from ahead import ahead
 from api_client import Json
 from quality import TASKS, Score, ago, plain, precise, scores, share
 
@@ -135,7 +137,9 @@ def show_chart(rows: list[dict[str, Any]]) -> None:
 
 token = session.token()
 st.title("Overview")
-with st.spinner("Reading the registry …", show_time=True):
+span = overview_health.span_asked()
+health = [lambda: metrics_calls.read_overview(span, token)] if token else []
+with st.spinner("Reading the registry …", show_time=True), ahead(*health):
     found = read_rows(model_calls.list_models(token))
 if not found:
     show_empty(token is not None)
