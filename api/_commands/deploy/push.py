@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 
 from api._commands.deploy import answers, programs
+from api._commands.deploy.slim import slim
 from api._commands.deploy.smoke import smoke
 from api._commands.errors import CliError
 from api._commands.steps import Steps
+from api._stack.settings import REPOSITORY
 
+OUTPUT = REPOSITORY / ".vercel" / "output"
 NEEDED = ("VERCEL_TOKEN", "VERCEL_ORG_ID", "VERCEL_PROJECT_ID")
 _ADDRESS = re.compile(r"https://[a-z0-9.-]+\.[a-z]+")
 
@@ -41,6 +44,8 @@ def push(*, production: Production = False, dry_run: DryRun = False, with_smoke:
         for words in steps:
             screen.say(f"vercel {words[0]}")
             said = programs.run([*program, *words], environ=environ, seconds=programs.VERCEL_SECONDS)
+            if words[0] == "build":
+                slim(OUTPUT)
     addresses = _ADDRESS.findall(said)
     if not addresses:
         raise CliError("vercel deploy names no address")

@@ -6,6 +6,8 @@ then differ from scikit-learn's on some rows. Numbers are float32, as the served
 """
 
 import json
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -127,3 +129,18 @@ def answers_of(sample: Sample, rows: list[Row]) -> np.ndarray:
     """Ask the exported file directly."""
     said = OnnxModel.open(sample.model, sample.card).predict(rows)
     return np.array([list(one["probabilities"].values()) for one in said])
+
+
+def write_samples(folder: Path) -> None:
+    """Write both as files that Rowcast serves: `m1/model.onnx`, `m1/card.json`, and so on."""
+    for fitted in (fit_m1(), fit_m2()):
+        with tempfile.TemporaryDirectory() as place:
+            sample = fitted.export(Path(place))
+        target = folder / fitted.name
+        target.mkdir(parents=True)
+        (target / "model.onnx").write_bytes(sample.model)
+        (target / "card.json").write_text(sample.card.model_dump_json(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_samples(Path(sys.argv[1]))
