@@ -35,11 +35,24 @@ $$
 
 def share(run_id: UUID) -> dict[str, str]:
     """Make ready what several workers need to search together, and say where it is."""
-    with connect("study") as connection, connection.transaction():  # which holds the lock over both statements
-        connection.execute(sql.SQL(_PREPARE.format(schema=SCHEMA, role=ROLE)))
-        statement = sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(_password()))
-        connection.execute(statement)
+    with connect("study") as connection:
+        with connection.transaction():  # which holds the lock over both statements
+            connection.execute(sql.SQL(_PREPARE.format(schema=SCHEMA, role=ROLE)))
+            statement = sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(_password()))
+            connection.execute(statement)
+        with connection.transaction():
+            connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (SCHEMA,))
+            _make_tables()
     return {"storage": _address(), "name": _name(run_id)}
+
+
+def _make_tables() -> None:
+    """Let Optuna make its tables and write its version into them: two that do so at once disturb each other."""
+    from optuna.storages import RDBStorage
+
+    storage = RDBStorage(_address())
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 def forget(run_id: UUID) -> None:

@@ -1,8 +1,13 @@
 """One run, two workers: the second joins the search, and one version comes of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
+from uuid_utils import uuid7
+
+from api._jobs import study
 
 TABLE = "mass,wing,island,species\n" + "".join(
     f"{3400 + 23 * (n % 20) + 600 * (n % 3)},{180 + n % 13 + 9 * (n % 3)},{'xyz'[n % 3]},{'abc'[n % 3]}\n"
@@ -30,3 +35,14 @@ def test_two_workers_share_one_search(bench: Any, unique: str) -> None:
     )
     rights = "select has_table_privilege('rowcast_study', 'public.datasets', 'select')"
     assert bench.value(rights) is False
+
+
+def test_the_first_searches_may_begin_at_once(bench: Any) -> None:
+    """Optuna's tables are made once, whoever comes first; unguarded, one of two fails at the row with the version."""
+    bench.connection.execute("drop schema if exists optuna cascade")
+    with ThreadPoolExecutor(6) as pool:
+        addresses = list(pool.map(study.share, [UUID(str(uuid7())) for _ in range(6)]))
+
+    assert len({each["storage"] for each in addresses}) == 1
+    assert bench.value("select count(*) from optuna.version_info") == 1
+    assert bench.value("select count(*) from optuna.alembic_version") == 1

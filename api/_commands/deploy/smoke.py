@@ -20,6 +20,7 @@ WAIT_SECONDS = 90.0
 """A new deployment answers after some seconds, its first function after some more."""
 
 ANSWER_SECONDS = 20.0
+READY_SECONDS = 20.0
 PAUSE_SECONDS = 2.0
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="Address of the deployment.")]
@@ -116,7 +117,12 @@ def _check_health(client: "httpx.Client", commit: str) -> str:
 
 
 def _check_ready(client: "httpx.Client") -> str:
+    """See whether every part answers; a part that was asleep is given time to wake up."""
+    deadline = time.monotonic() + READY_SECONDS
     answer = client.get("/api/ready")
+    while not answer.is_success and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+        answer = client.get("/api/ready")
     checks = answer.json().get("checks", {})
     failing = [f"{name} ({each.get('detail')})" for name, each in checks.items() if each["status"] == "fail"]
     if failing or not answer.is_success:
