@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import tailwindcss from "@tailwindcss/vite";
 import { defineConfig, type Plugin } from "vite";
+import { FIRST_LOAD } from "./plugins/chunks.ts";
 import { docs } from "./plugins/docs.ts";
 import { offline } from "./plugins/offline.ts";
 
@@ -62,6 +63,11 @@ export default defineConfig({
     docs(),
     offline(),
   ],
-  build: { outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },
+  build: {
+    outDir: "dist",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    rolldownOptions: { output: { codeSplitting: { groups: FIRST_LOAD } } },
+  },
   server: { port: 5173, strictPort: true, proxy: { "/api": API_ORIGIN } },
 });
