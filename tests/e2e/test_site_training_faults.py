@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 from uuid_utils import uuid7
 
 from tests.conftest import RunningStack, User
@@ -117,6 +117,30 @@ def test_a_run_is_watched_without_sockets_through_an_outage_in_two_tabs(
     expect(page.get_by_text("No run matches.")).to_be_visible()
     page.get_by_text("All", exact=True).click()
     expect(page.get_by_role("table", name="Training runs")).to_contain_text(unique)
+
+
+def test_a_run_is_watched_over_one_socket(stack: RunningStack, signed_in: Callable[..., Page], unique: str) -> None:
+    """Each event is drawn as it comes; a reload brings back what was before it, over a socket again."""
+    analyst = stack.create_user("analyst")
+    run_id = running_run(stack, analyst, unique)
+    page = signed_in(analyst, "/workspace/account")
+    sockets: list[WebSocket] = []
+    page.on("websocket", sockets.append)
+    page.goto(f"/workspace/runs/{run_id}")
+    board = page.get_by_role("table", name="Leaderboard of trials")
+    expect(page.get_by_text("The first trial is on its way.")).to_be_visible()
+
+    for recipe, score in (("baseline", 1.0), ("linear", 0.4)):
+        say(
+            stack, run_id, "trial", recipe=recipe, score=score, seconds=0.1, parameters={}, message=f"{recipe}: {score}"
+        )
+        expect(board).to_contain_text(recipe)
+    assert [(f"/api/runs/{run_id}/events" in each.url, each.is_closed()) for each in sockets] == [(True, False)]
+
+    page.reload()
+    expect(board).to_contain_text("linear")
+    expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
+    assert len(sockets) == 2
 
 
 def test_empty_missing_and_failed_states_violate_no_rule(
