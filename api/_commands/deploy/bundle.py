@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GALLERY = REPOSITORY / "models" / "gallery"
 MAX_MB = 60
-"""For all together: a function has 200 MB, of which its packages take some 140."""
+"""For all together: a function is to stay below 200 MB, of which its packages take some 125."""
 
 PAGE = 200
 _SLUG = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$")
