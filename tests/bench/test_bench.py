@@ -12,7 +12,7 @@ from api._commands.bench.limits import FOLDER_VARIABLE
 from api._commands.bench.load import Connections, Times, prepare
 from api._commands.bench.registry import Feed, Sample, vary
 from api._commands.bench.rounds import ROUNDS, Target, take_turns
-from api._commands.bench.servers import BARE, ECHO, Server
+from api._commands.bench.servers import BARE, ECHO, FLOOR, Server
 from api._commands.errors import CliError
 from models.runtime import OnnxModel
 from tests.api.tiny import build
@@ -26,7 +26,7 @@ def sample() -> Sample:
 
 
 def test_limits_answer_and_are_measured(sample: Sample, tmp_path: Path):
-    """Both limits are served by processes of their own, and asking them costs time and CPU that are seen."""
+    """All limits are served by processes of their own, and asking them costs time and CPU that are seen."""
     (tmp_path / "model.onnx").write_bytes(sample.model)
     (tmp_path / "card.json").write_text(sample.card.model_dump_json())
     feed = Feed(sample)
@@ -35,8 +35,16 @@ def test_limits_answer_and_are_measured(sample: Sample, tmp_path: Path):
         return [orjson.dumps(row) for row in feed.take(count)]
 
     environ = {FOLDER_VARIABLE: str(tmp_path)}
-    with Server(ECHO, {}, tmp_path / "log") as echo, Server(BARE, environ, tmp_path / "log") as bare:
-        targets = {"echo": Target(echo, "/"), "bare": Target(bare, "/predict", "x-more: header\r\n")}
+    with (
+        Server(ECHO, {}, tmp_path / "log") as echo,
+        Server(FLOOR, environ, tmp_path / "log") as floor,
+        Server(BARE, environ, tmp_path / "log") as bare,
+    ):
+        targets = {
+            "echo": Target(echo, "/"),
+            "floor": Target(floor, "/"),
+            "bare": Target(bare, "/predict", "x-more: header\r\n"),
+        }
         for target in targets.values():
             assert target.server.first_answer(target.path, bodies(1)[0]) > 0
             assert target.server.memory_bytes > 10_000_000

@@ -1,6 +1,7 @@
 """The limits that Rowcast is measured against, served by the same server: nothing but the echo, nothing but the model.
 
-Started as `uvicorn api._commands.bench.limits:echo` and `…:bare`; `ROWCAST_BENCH_MODEL` names the folder of the model.
+Started as `uvicorn api._commands.bench.limits:echo`, `…:floor` and `…:bare`; `ROWCAST_BENCH_MODEL` names the folder of the
+model.
 """
 
 import os
@@ -21,12 +22,28 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Read JSON and write it back: the least that a server of this kind can do."""
     if scope["type"] != "http":
         return
+    await _answer(send, orjson.dumps(orjson.loads(await _read(receive))))
+
+
+async def floor(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a row by the model, with no framework around it: the least that a prediction by itself can take."""
+    if scope["type"] != "http":
+        return
+    known = model()
+    encoded = known.encode([orjson.loads(await _read(receive))])
+    await _answer(send, b'{"predictions":%b}' % known.write(known.run(encoded)))
+
+
+async def _read(receive: Receive) -> bytes:
     body, is_more = b"", True
     while is_more:
         message = await receive()
         body += message.get("body", b"")
         is_more = message.get("more_body", False)
-    content = orjson.dumps(orjson.loads(body))
+    return body
+
+
+async def _answer(send: Send, content: bytes) -> None:
     length = str(len(content)).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -14,7 +14,7 @@ from api._commands.bench.limits import FOLDER_VARIABLE
 from api._commands.bench.load import Connections, prepare
 from api._commands.bench.registry import Feed, Sample, make_key, make_samples, publish, running_stack, vary
 from api._commands.bench.rounds import Target, take_turns
-from api._commands.bench.servers import BARE, ECHO, FUNCTION, Server, pin_client
+from api._commands.bench.servers import BARE, ECHO, FLOOR, FUNCTION, Server, pin_client
 
 MANY_MODELS = 200
 _ROWS = 100
@@ -56,13 +56,20 @@ def measure(requests: int, say: Callable[[str], None]) -> Iterator[Figure]:
 def _measure_serving(
     slug: str, sample: Sample, requests: int, environ: dict[str, str], folder: Path, credential: str
 ) -> Iterator[Figure]:
+    opened = {FOLDER_VARIABLE: str(folder / "models" / slug)}
     log, path, first = folder / "log", f"/api/predict/{slug}", orjson.dumps(sample.card.examples[0])
     with (
         Server(ECHO, {}, log) as echo,
-        Server(BARE, {FOLDER_VARIABLE: str(folder / "models" / slug)}, log) as bare,
+        Server(FLOOR, opened, log) as floor,
+        Server(BARE, opened, log) as bare,
         Server(FUNCTION, environ, log) as ours,
     ):
-        targets = {"echo": Target(echo, "/"), "bare": Target(bare, "/predict"), "ours": Target(ours, path, credential)}
+        targets = {
+            "echo": Target(echo, "/"),
+            "floor": Target(floor, "/"),
+            "bare": Target(bare, "/predict"),
+            "ours": Target(ours, path, credential),
+        }
         for target in targets.values():
             target.server.first_answer(target.path, first)
         feed = Feed(sample)
@@ -78,7 +85,7 @@ def _measure_singles(slug: str, feed: Feed, requests: int, targets: dict[str, Ta
     slowest, least_rate = _GOALS[slug]
     for connections in (1, 32):
         loads = take_turns(targets, lambda count: map(orjson.dumps, feed.take(count)), requests, connections)
-        echo, bare, ours = loads["echo"], loads["bare"], loads["ours"]
+        echo, floor, bare, ours = (loads[each] for each in ("echo", "floor", "bare", "ours"))
         name = f"{slug}, 1 row, {connections} at once"
         if connections == 1:
             yield Figure(f"{name}: p50, beside the echo", "ms", ours.p50 * 1e3, echo.p50 * 1e3, at_most=slowest)
@@ -87,6 +94,10 @@ def _measure_singles(slug: str, feed: Feed, requests: int, targets: dict[str, Ta
         else:
             yield Figure(f"{name}: requests/s, beside the echo", "1/s", ours.rate, echo.rate, at_least=least_rate)
         yield Figure(f"{name}: CPU, beside the echo", "µs", ours.cpu * 1e6, echo.cpu * 1e6, at_most=1 / least_rate)
+        yield Figure(
+            f"{name}: CPU of the model without a framework, beside the echo", "µs", floor.cpu * 1e6, echo.cpu * 1e6
+        )
+        yield Figure(f"{name}: CPU, beside the model without a framework", "µs", ours.cpu * 1e6, floor.cpu * 1e6)
         yield Figure(f"{name}: CPU, beside a bare FastAPI route", "µs", ours.cpu * 1e6, bare.cpu * 1e6)
 
 

@@ -19,6 +19,7 @@ START_SECONDS = 150.0
 
 FUNCTION = "api.predict:app"
 ECHO = "api._commands.bench.limits:echo"
+FLOOR = "api._commands.bench.limits:floor"
 BARE = "api._commands.bench.limits:bare"
 
 
@@ -30,6 +31,7 @@ class Server:
         self._started = time.perf_counter()
         command = [sys.executable, "-m", "uvicorn", application, "--port", str(self.port)]
         command += ["--no-access-log", "--log-level", "warning", "--lifespan", "off"]
+        command += ["--timeout-keep-alive", "120"]  # while others have their turn, connections wait
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command, cwd=REPOSITORY, env={**os.environ, **environ}, stdout=output, stderr=output
