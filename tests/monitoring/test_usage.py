@@ -15,7 +15,7 @@ from tests.conftest import User
 from tests.monitoring.conftest import Watched, predicted
 
 
-def test_admins_read_the_meter(api: httpx.Client, admin: User, analyst: User):
+def test_admins_read_the_meter(api: httpx.Client, admin: User, analyst: User, watched: Watched):
     """Real sizes for admins, with what happens at the end; nobody else is told."""
     answer = api.get("/api/usage", headers=admin.headers)
 
@@ -23,6 +23,7 @@ def test_admins_read_the_meter(api: httpx.Client, admin: User, analyst: User):
     assert set(quotas) == {"database", "storage", "requests", "kv_commands"}
     assert quotas["database"]["used"] > 5_000_000, "an empty database with our tables takes some megabytes"
     assert quotas["database"]["share"] == pytest.approx(quotas["database"]["used"] / quotas["database"]["limit"])
+    assert quotas["storage"]["used"] > 1000, "there is a model"
     assert quotas["kv_commands"]["used"] > 0, "asking has cost a command"
     assert all(each["degrades"] for each in quotas.values())
     assert api.get("/api/usage", headers=analyst.headers).status_code == 403

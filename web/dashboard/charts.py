@@ -23,7 +23,10 @@ def error_removed(rows: list[dict[str, Any]]) -> alt.LayerChart:
     base = alt.Chart(data).encode(
         y=alt.Y("title:N", sort="-x", title=None, axis=alt.Axis(labelLimit=240)),
         x=alt.X(
-            "error_removed:Q", title=None, scale=alt.Scale(domain=[lowest, 1]), axis=alt.Axis(format="%", tickCount=5)
+            "error_removed:Q",
+            title=None,
+            scale=alt.Scale(domain=[lowest, 1.12]),  # room for the number behind a full bar
+            axis=alt.Axis(format="%", values=[each / 4 for each in range(-4, 5) if each / 4 >= lowest]),
         ),
         tooltip=[
             alt.Tooltip("title:N", title="Model"),

@@ -4,6 +4,7 @@ import streamlit as st
 
 import metrics_calls
 import monitor_charts
+import value_charts
 from ahead import ahead
 from api_client import Json
 from quality import ago, plain, share, short
@@ -64,41 +65,67 @@ def _show_closely(values: list[Json], drift: dict[str | None, Json], smallest: f
     by_label = {_label_of(each["feature"]): each for each in worst_first}
     picked = st.selectbox("Look closely at", list(by_label), key="feature")
     feature = by_label[picked]
+    windows = [
+        window for window in drift.get(feature["feature"], {}).get("windows", []) if window["distance"] is not None
+    ]
     left, right = st.columns(2, gap="large")
     with left:
-        _show_distribution(feature)
+        _show_distribution(feature, windows)
     with right:
-        windows = drift.get(feature["feature"], {}).get("windows", [])
-        if any(window["distance"] is not None for window in windows):
+        if windows:
             st.altair_chart(
                 monitor_charts.drift(windows, smallest), alt=f"Distance of {picked} from training over time"
             )
+            st.caption("Dashed: the limit that chance stays below.")
         else:
-            st.caption("No window has enough rows yet.")
-    seen = sum(day["seen"] for day in feature["days"])
-    if seen:
-        missing, unseen = (sum(day[name] for day in feature["days"]) for name in ("missing", "unseen"))
-        st.caption(
-            f"{seen:,} rows in 30 days · {share(missing / seen)} missing · {share(unseen / seen)} unknown to training or out of its range"
-        )
+            st.caption(
+                "No window has enough rows yet." if feature["training"] else "Its card does not tell of training."
+            )
+    _show_days(feature, picked)
 
 
-def _show_distribution(feature: Json) -> None:
-    """Lay the shares of live rows beside those of training."""
-    counts = [sum(cell) for cell in zip(*(day["counts"] for day in feature["days"]), strict=True)]
+def _show_distribution(feature: Json, windows: list[Json]) -> None:
+    """Lay live rows beside training: those of the window that was compared last, else all that are known."""
+    since, until = (windows[-1]["since"], windows[-1]["until"]) if windows else ("", "9999")
+    days = [day for day in feature["days"] if since <= day["day"] < until] or feature["days"]
+    counts = [sum(cell) for cell in zip(*(day["counts"] for day in days), strict=True)]
     total = sum(counts)
     if not total:
         st.caption("Nothing has come in for it yet.")
         return
-    if feature["edges"]:
-        edges = feature["edges"]
-        labels = [f"< {short(edges[0])}", *(short(edge) for edge in edges[:-1]), f"> {short(edges[-1])}"]
-        labels = _unique(labels)
-    else:
-        labels = [*feature["labels"], "all others"]
     live = [count / total for count in counts]
-    chart = monitor_charts.distributions(labels, feature["training"], live, is_number=bool(feature["edges"]))
+    is_number = bool(feature["edges"])
+    chart = value_charts.distributions(_labels(feature), feature["training"], live, is_number=is_number)
     st.altair_chart(chart, alt="Shares of values in training and live")
+    span = days[0]["day"] if len(days) == 1 else f"{days[0]['day']} to {days[-1]['day']}"
+    st.caption(f"Live: {total:,} rows of {span}.")
+
+
+def _show_days(feature: Json, name: str) -> None:
+    """Show how the values of a feature went from day to day."""
+    days = feature["days"]
+    seen = sum(day["seen"] for day in days)
+    if not seen:
+        return
+    if sum(sum(day["counts"]) for day in days):
+        st.markdown("**Day by day**")
+        edges = feature["edges"]
+        chart = value_charts.spread(edges, days) if edges else value_charts.mix(_labels(feature), days)
+        st.altair_chart(chart, alt=f"{name} day by day")
+        if edges:
+            st.caption("Line: the middle value; band: four fifths of the rows; dashed: the range that training saw.")
+    missing, unseen = (sum(day[name] for day in days) for name in ("missing", "unseen"))
+    st.caption(
+        f"{seen:,} rows in 30 days · {share(missing / seen)} missing · {share(unseen / seen)} unknown to training or out of its range"
+    )
+
+
+def _labels(feature: Json) -> list[str]:
+    """Name the bins that the values of a feature are counted in."""
+    if not feature["edges"]:
+        return [*feature["labels"], "all others"]
+    edges = feature["edges"]
+    return _unique([f"< {short(edges[0])}", *(short(edge) for edge in edges[:-1]), f"> {short(edges[-1])}"])
 
 
 def _unique(labels: list[str]) -> list[str]:

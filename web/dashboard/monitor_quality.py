@@ -27,7 +27,7 @@ def show(metrics: Json) -> None:
         newest = expected.get(metrics["quality"][0]["version"])
         own = newest["accuracy"] if newest and is_share else None
         st.altair_chart(
-            monitor_charts.quality(metrics["quality_series"], name, title, own),
+            monitor_charts.quality(metrics, name, title, own),
             alt=f"{title} over time, by prediction day",
         )
         st.caption(
@@ -52,9 +52,10 @@ def _show_version(known: Json, expected: Json | None) -> None:
             st.metric(
                 "Accuracy",
                 share(known["accuracy"]["value"]),
-                delta=f"{delta * 100:+.1f} points vs. promised" if delta is not None else None,
+                delta=f"{delta * 100:+.1f} points" if delta is not None else None,
                 border=True,
-                help=f"95 % interval {share(known['accuracy']['low'])} to {share(known['accuracy']['high'])}",
+                help=f"95 % interval {share(known['accuracy']['low'])} to {share(known['accuracy']['high'])}; below, the distance "
+                "from what the model's own probabilities promise",
             )
             st.metric("Log loss", precise(known["log_loss"]), border=True)
         else:

@@ -19,6 +19,7 @@ from quality import ago, plain, share
 
 REFRESH_SECONDS = 15
 SPANS = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days"}
+COUNT = st.column_config.NumberColumn(format="localized")
 
 
 def foreseen(token: str) -> Iterator[Callable[[], Json]]:
@@ -63,10 +64,10 @@ def show_use(slug: str, span: str, token: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Requests")
-        st.altair_chart(monitor_charts.requests(metrics["series"], metrics["step_hours"]), alt="Requests over time")
+        st.altair_chart(monitor_charts.requests(metrics), alt="Requests over time")
     with right:
         st.subheader("Latency")
-        st.altair_chart(monitor_charts.latency(metrics["series"]), alt="Latency over time")
+        st.altair_chart(monitor_charts.latency(metrics), alt="Latency over time")
     parts = metrics["parts"]
     st.caption(
         f"On average {parts['total']:.2f} ms inside the function: {parts['parse']:.2f} ms reading, {parts['infer']:.2f} ms in the "
@@ -84,10 +85,10 @@ def show_totals(metrics: Json) -> None:
         st.metric("Requests", f"{totals['requests']:,}", border=True)
         st.metric("Rows", f"{totals['rows']:,}", border=True)
         st.metric(
-            "Latency p50 · p95",
-            f"{latency['p50']:.2g} · {latency['p95']:.2g} ms" if latency else "–",
+            "p50 · p95, ms",
+            f"{latency['p50']:.2g} · {latency['p95']:.2g}" if latency else "–",
             border=True,
-            help="Inside the function: half and 95 % of the requests were faster",
+            help="Latency inside the function: half and 95 % of the requests were faster",
         )
         cached = share(totals["cached"] / totals["requests"]) if totals["requests"] else "–"
         st.metric("From a cache", cached, border=True)
@@ -105,16 +106,17 @@ def show_tables(metrics: Json) -> None:
             {"Version": f"v{each['version']}", "Requests": each["requests"], "p99 ms": round(each["latency"]["p99"], 2)}
             for each in metrics["versions"]
         ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True)
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"Requests": COUNT})
     with sources:
         st.markdown("**By source**")
         found = sorted(metrics["sources"].items(), key=lambda pair: -pair[1])
-        st.dataframe(pd.DataFrame(found, columns=["Source", "Requests"]), hide_index=True)
+        table = pd.DataFrame(found, columns=["Source", "Requests"])
+        st.dataframe(table, hide_index=True, column_config={"Requests": COUNT})
     with refusals:
         st.markdown("**Refused**")
         if metrics["refusals"]:
             rows = [{"Status": r["status"], "Why": r["code"], "Count": r["count"]} for r in metrics["refusals"]]
-            st.dataframe(pd.DataFrame(rows), hide_index=True)
+            st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"Count": COUNT})
         else:
             st.caption("None.")
 

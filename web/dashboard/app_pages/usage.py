@@ -18,8 +18,13 @@ FAR_DAYS = 365
 
 
 def amount(value: float, unit: str) -> str:
-    """Write an amount with its unit."""
-    return f"{value / 1024**2:,.1f} MB" if unit == "bytes" else f"{value:,.0f}"
+    """Write an amount with its unit, in as many digits as tell something."""
+    if unit != "bytes":
+        return f"{value:,.0f}"
+    for size, name in ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB")):
+        if value >= size:
+            return f"{value / size:,.3g} {name}" if value < 1000 * size else f"{value / size:,.0f} {name}"
+    return f"{value:,.0f} bytes"
 
 
 def show_quota(quota: Json) -> None:
@@ -30,8 +35,10 @@ def show_quota(quota: Json) -> None:
     forecast = quota["month_end_share"]
     if forecast is not None:
         st.caption(f"At the end of the month, if it goes on like this: {share(forecast)}")
-    if max(quota["share"], forecast or 0) >= NEAR:
-        st.warning(f"{plain(quota['degrades'])}.", icon=":material/warning:")
+    if quota["share"] >= 1:
+        st.error(f"**Used up.** {plain(quota['degrades'])}.", icon=":material/error:")
+    elif max(quota["share"], forecast or 0) >= NEAR:
+        st.warning(f"When it is used up: {plain(quota['degrades'])}.", icon=":material/warning:")
     else:
         st.caption(f"When it is used up: {plain(quota['degrades'])}.")
 
@@ -40,10 +47,10 @@ def show_load(usage: Json) -> None:
     """Show the largest tables, and the statements that take long where the database counts them."""
     st.subheader("Database")
     tables = [
-        {"table": each["name"], "size": amount(each["bytes"], "bytes"), "rows": each["rows"]}
+        {"Table": each["name"], "Size": amount(each["bytes"], "bytes"), "Rows": each["rows"]}
         for each in usage["tables"]
     ]
-    st.dataframe(tables, hide_index=True, column_config={"rows": st.column_config.NumberColumn(format="localized")})
+    st.dataframe(tables, hide_index=True, column_config={"Rows": st.column_config.NumberColumn(format="localized")})
     statements = usage["statements"]
     if statements is None:
         st.caption(
@@ -52,7 +59,8 @@ def show_load(usage: Json) -> None:
     elif not statements:
         st.caption("No statement that ran ten times took 100 ms or more on average.")
     else:
-        st.dataframe(statements, hide_index=True)
+        names = {"statement": "Statement", "calls": "Calls", "mean_ms": "Mean ms", "total_ms": "Total ms"}
+        st.dataframe([{names[name]: each[name] for name in names} for each in statements], hide_index=True)
 
 
 account = session.current()
