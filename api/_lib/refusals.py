@@ -36,6 +36,14 @@ _FIELD = re.compile(
 """What most constraints' names begin with."""
 _NAMED_ELSE = {"model_slug": "model", "table_name": "table", "row_limit": "rows"}
 """Columns and parameters that the API has another name for."""
+_ABOUT = (
+    (re.compile(r"There is no user \""), "#/email"),
+    (re.compile(r"There is no model \".*\" whose events you may have"), "#/model"),
+    (re.compile(r"There is no such dataset\b|The dataset is not ready"), "#/dataset_id"),
+    (re.compile(r"The model name \".*\" is taken|Model \".*\" predicts \""), "#/model"),
+    (re.compile(r"(?:Only admins create keys|A key) with the scope"), "#/scopes"),
+)
+"""Refusals that begin with no field, and the field they are about: each can come of one kind of body only."""
 _BY_CODE: dict[str, type[ApiError]] = {
     "42501": NotAllowed,
     "23505": Conflict,
@@ -70,7 +78,7 @@ def explain_refusal(response: "httpx.Response") -> ApiError:
     if _BARE_DENIAL.match(message):
         return NotAllowed("That is not yours to do, or it needs another role")
     if named:
-        return named(message)
+        return named(message, errors=[(pointer, message) for about, pointer in _ABOUT if about.match(message)])
     status = str(said.get("statusCode", response.status_code))  # Storage wraps its own status in a 400
     return _explain_status(int(status) if status.isdecimal() else response.status_code, said, message)
 
