@@ -10,7 +10,7 @@ from models.training.fitting import Outputs
 from models.training.holdout import Fold
 from models.training.objective import Objective
 from models.training.recipes import BASELINE, Parameters
-from models.training.search import Found
+from models.training.rematch import Found
 from models.training.trial import Trial
 
 BLEND = "blend"

@@ -98,6 +98,13 @@ def plan_for(data: TrainingData, seed: int, weights: tuple[float, ...] = ()) -> 
     return Plan(data.numeric.shape[1], categories, len(data.target.classes), seed, dates, weights)
 
 
+def plain_variants(plan: Plan) -> list[tuple[str, Parameters]]:
+    """Give what a plain user would try besides the defaults: trees on a column per value of a category."""
+    if not any(len(values) <= _FEW_VALUES for values in plan.categories):
+        return []
+    return [(recipe, {**DEFAULTS[recipe], "one_hot": True}) for recipe in RECIPES if recipe != "linear"]
+
+
 def build(recipe: str, parameters: Mapping[str, Any], plan: Plan, *, threads: int = 1) -> Pipeline:
     """Make an untrained pipeline; forests may grow on several threads."""
     if recipe in {BASELINE, "linear"}:

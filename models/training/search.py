@@ -1,14 +1,9 @@
-"""Looks for the best recipe within a time budget: the plain ones first, then tuned ones, all judged on the same folds.
-
-The best of many trials looks better than it is. On small tables, where that matters, the finalists meet once more on folds
-that the search has not seen, and only those decide.
-"""
+"""Looks for the best recipe within a time budget: the plain ones first, then tuned ones, all judged on the same folds."""
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +15,8 @@ from models.training.holdout import Fold
 from models.training.objective import Objective
 from models.training.options import Study
 from models.training.progress import Progress
-from models.training.recipes import BASELINE, DEFAULTS, RECIPES, Parameters, Plan, suggest
+from models.training.recipes import BASELINE, DEFAULTS, RECIPES, Parameters, Plan, plain_variants, suggest
+from models.training.rematch import HOPELESS, Found, Rematch
 from models.training.study import SharedStudy
 from models.training.trial import Judge, Judged, Trial, in_place
 
@@ -29,26 +25,7 @@ SEARCH_ROWS = 20_000
 
 _ALWAYS_TRIED = ("linear", "hist_gradient_boosting")
 _SMALL_TABLE = 5_000
-_HOPELESS = 1.3  # times the best plain loss: a recipe beyond it is not tuned
 _PRUNED_AFTER = 2  # folds: worse than the best on each of them ends a trial
-_FINAL_REPEATS = ((600, 4), (2_500, 2))  # rows up to which the finalists meet again, and how often
-_FINAL_SHARE = 0.35  # of the search's time
-_FINALISTS = 2  # per recipe, besides the plain ones
-
-
-@dataclass(frozen=True)
-class Found:
-    """The outcome of a search: all trials, the finalists with their answers, and the rows and folds these rest on."""
-
-    trials: list[Trial]
-    finalists: list[Trial]
-    rows: NDArray[np.intp]
-    folds: list[Fold]
-
-    @property
-    def best(self) -> Trial:
-        """The finalist with the smallest loss."""
-        return min(self.finalists, key=lambda trial: trial.loss)
 
 
 class Search:
@@ -67,11 +44,11 @@ class Search:
         self.folds = data.folds(self.rows, self.count, seed)
         self.trials: list[Trial] = []
         self._to_beat: list[float] = []
+        self._rematch = Rematch(data, self.rows, self.folds, seed, self._again)
 
     def run(self, until: float, study: Study | None = None) -> Found:
         """Try candidates until the clock of `progress` passes `until` seconds. Raises TrainingStopped."""
-        repeats = self._final_repeats()
-        self._until = until * (1 - _FINAL_SHARE) if repeats else until
+        self._end = until
         with self._judging():
             shared = SharedStudy.lead(study, self.seed)
             try:
@@ -85,11 +62,11 @@ class Search:
                 raise
             finally:
                 shared.leave()
-            return self._finals(repeats, until)
+            return self._rematch.play(self.trials, lambda: until - self.progress.elapsed)
 
     def assist(self, until: float, study: Study) -> int:
         """Add trials to a search that another worker leads, until it is over; tell how many. Raises TrainingStopped."""
-        self._until = until
+        self._end = until
         with self._judging():
             shared = SharedStudy.join(study, self.seed + 1 + time.time_ns() % 10_000, self.progress.check)
             if shared is None:
@@ -113,6 +90,9 @@ class Search:
     def _lead(self, shared: SharedStudy) -> None:
         hopeful = self._hopeful()
         shared.announce(hopeful, self._to_beat)
+        for recipe, parameters in plain_variants(self.plan):
+            if self.progress.elapsed < self._until:
+                self._try(recipe, parameters)
         while self.progress.elapsed < self._until:
             asked = shared.ask()
             recipe = asked.suggest_categorical("recipe", hopeful)
@@ -133,6 +113,11 @@ class Search:
             self._add(trial, worker=worker)
 
     @property
+    def _until(self) -> float:
+        """When to end trying, so that the finalists can meet again."""
+        return self._end - self._rematch.reserve(self.trials, self._end, self.progress.elapsed)
+
+    @property
     def best(self) -> Trial:
         """The complete trial with the smallest loss."""
         return min((trial for trial in self.trials if trial.complete), key=lambda trial: trial.loss)
@@ -140,12 +125,15 @@ class Search:
     def _plain(self) -> None:
         self._try(BASELINE, dict(DEFAULTS[BASELINE]))
         for recipe in RECIPES:
-            if recipe in _ALWAYS_TRIED or self.progress.elapsed < self._until:
+            if recipe in _ALWAYS_TRIED or self.progress.elapsed < self._end:
                 self._try(recipe, dict(DEFAULTS[recipe]))
 
     def _hopeful(self) -> list[str]:
-        plain = {trial.recipe: trial.loss for trial in self.trials if trial.recipe != BASELINE and trial.complete}
-        return [recipe for recipe, value in plain.items() if value <= _HOPELESS * min(plain.values())]
+        plain: dict[str, float] = {}
+        for trial in self.trials:
+            if trial.recipe != BASELINE and trial.complete:
+                plain[trial.recipe] = min(trial.loss, plain.get(trial.recipe, np.inf))
+        return [recipe for recipe, value in plain.items() if value <= HOPELESS * min(plain.values())]
 
     def _affordable(self, recipe: str) -> bool:
         last = [trial.seconds for trial in self.trials if trial.recipe == recipe]
@@ -159,7 +147,7 @@ class Search:
             return self._is_beaten([one.loss for one in judged]) if tuned else self._is_late()
 
         judged = self._judge.judge(recipe, parameters, self.folds, self.threads, is_over)
-        trial = Trial(recipe, parameters, [one.loss for one in judged])
+        trial = Trial(recipe, parameters, [one.loss for one in judged], plain=not tuned)
         trial.seconds = time.monotonic() - started
         if len(judged) == len(self.folds) and np.isfinite(trial.losses).all():
             trial.complete = True
@@ -184,59 +172,12 @@ class Search:
         fallback = any(trial.complete and trial.recipe != BASELINE for trial in self.trials)
         return fallback and self.progress.elapsed > self.progress.budget_seconds
 
-    def _final_repeats(self) -> int:
-        if self.data.division.by != "random":
-            return 0
-        return next((repeats for rows, repeats in _FINAL_REPEATS if len(self.rows) <= rows), 0)
-
-    def _finals(self, repeats: int, until: float) -> Found:
-        """Let the finalists meet on fresh folds while there is time; otherwise the folds of the search decide."""
-        finalists = self._finalists()
-        fresh: list[list[Fold]] = []
-        judged: dict[int, list[Judged]] = {id(trial): [] for trial in finalists}
-        cost = sum(trial.seconds for trial in finalists)
-        for repeat in range(repeats):
-            if self.progress.elapsed + cost > until:
-                break
-            folds = self.data.folds(self.rows, self.count, self.seed, repeat + 1)
-            for trial in finalists:
-                judged[id(trial)] += self._again(trial, folds)
-            fresh.append([replace(fold, repeat=repeat) for fold in folds])
-        folds = [fold for some in fresh for fold in some] or self.folds
-        if not fresh:
-            for trial in finalists:
-                judged[id(trial)] = [] if trial.outputs is not None else self._again(trial, folds)
-        decided = [self._decided(trial, judged[id(trial)], folds) for trial in finalists]
-        return Found(self.trials, [trial for trial in decided if trial.complete], self.rows, folds)
-
     def _again(self, trial: Trial, folds: Sequence[Fold]) -> list[Judged]:
         def is_over(_judged: Sequence[Judged]) -> bool:
             self.progress.check()
             return False
 
         return self._judge.judge(trial.recipe, trial.parameters, folds, self.threads, is_over)
-
-    def _decided(self, trial: Trial, judged: list[Judged], folds: list[Fold]) -> Trial:
-        if not judged:
-            return trial
-        losses = [one.loss for one in judged]
-        return replace(
-            trial,
-            losses=losses,
-            complete=bool(np.isfinite(losses).all()),
-            outputs=in_place(folds, (one.outputs for one in judged), len(self.rows)),
-            scores=in_place(folds, (one.scores for one in judged), len(self.rows)),
-        )
-
-    def _finalists(self) -> list[Trial]:
-        """Take the plain trials and the best tuned ones of every recipe, as far as they are complete."""
-        plain = [trial for trial in self.trials if trial.parameters == DEFAULTS[trial.recipe] and trial.complete]
-        chosen = list(plain)
-        for recipe in RECIPES:
-            tuned = [trial for trial in self.trials if trial.recipe == recipe and trial.complete and trial not in plain]
-            chosen += sorted(tuned, key=lambda trial: trial.loss)[:_FINALISTS]
-        limit = _HOPELESS * self.best.loss
-        return [trial for trial in chosen if trial.loss <= limit or trial.recipe == BASELINE]
 
     def _tell(self, trial: Trial, **facts: Any) -> None:
         best = self.best if any(one.complete for one in self.trials) else trial

@@ -8,12 +8,13 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from models.training.options import Study as Address
 from models.training.recipes import Parameters
@@ -22,6 +23,7 @@ from models.training.trial import Trial
 _STARTUP_TRIALS = 8
 _WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.5
+_MAKING_ATTEMPTS = 3
 _LOOK_SECONDS = 1.0
 _HOPEFUL, _BEST, _CLOSED = "hopeful", "best_losses", "closed"
 _RECIPE, _PARAMETERS, _LOSSES, _SECONDS, _WORKER = "recipe", "parameters", "losses", "seconds", "worker"
@@ -44,7 +46,7 @@ class SharedStudy:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if address is None:
             return cls(optuna.create_study(sampler=_sampler(seed)), None)
-        storage = _storage(address)
+        storage = _made_storage(address)
         if address.name in optuna.get_all_study_names(storage):
             optuna.delete_study(study_name=address.name, storage=storage)
         study = optuna.create_study(storage=storage, study_name=address.name, sampler=_sampler(seed))
@@ -155,6 +157,15 @@ class SharedStudy:
 
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP_TRIALS)
+
+
+def _made_storage(address: Address) -> RDBStorage:
+    """Open a storage and make its tables; one that looks for them at that very moment may make one of them first."""
+    for _ in range(_MAKING_ATTEMPTS):
+        with suppress(ProgrammingError, IntegrityError):
+            return _storage(address)
+        time.sleep(_POLL_SECONDS)
+    return _storage(address)
 
 
 def _storage(address: Address, *, is_made: bool = False) -> RDBStorage:

@@ -31,7 +31,8 @@ from models.training.options import TrainOptions
 from models.training.parity import certify
 from models.training.progress import Event, Progress
 from models.training.recipes import build, plan_for
-from models.training.search import Found, Search
+from models.training.rematch import Found
+from models.training.search import Search
 from models.training.table import Table
 from models.training.trained import Trained
 from models.training.understanding import understand

@@ -19,7 +19,7 @@ from models.training.recipes import BASELINE, Parameters, Plan, build
 @dataclass(eq=False)
 class Trial:
     """One candidate. `outputs` [R, N, …] holds each row's answer by the fold of each repeat that did not learn from it, NaN
-    where there is none; `scores` the raw scores behind it.
+    where there is none; `scores` the raw scores behind it. `plain` is what a library gives without any option.
     """
 
     recipe: str
@@ -27,6 +27,7 @@ class Trial:
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
     complete: bool = False
+    plain: bool = False
     outputs: Outputs | None = None
     scores: Outputs | None = None
 

@@ -9,8 +9,8 @@ from uuid_utils import uuid7
 
 from api._jobs import study
 
-TABLE = "mass,wing,island,species\n" + "".join(
-    f"{3400 + 23 * (n % 20) + 600 * (n % 3)},{180 + n % 13 + 9 * (n % 3)},{'xyz'[n % 3]},{'abc'[n % 3]}\n"
+TABLE = "mass,wing,species\n" + "".join(  # no number tells all: there is something to search for
+    f"{3400 + 23 * (n % 20) + 300 * (n % 3)},{180 + n % 13 + 4 * (n % 3)},{'abc'[(n + (n % 7 == 0)) % 3]}\n"
     for n in range(400)
 )
 
@@ -18,7 +18,8 @@ TABLE = "mass,wing,island,species\n" + "".join(
 @pytest.mark.slow
 def test_two_workers_share_one_search(bench: Any, unique: str) -> None:
     """Both try recipes in the same study; the run ends once, and the notes of the search are gone."""
-    run = bench.insert_run(unique, bench.upload(TABLE), time_budget_seconds=20, workers=2)
+    groups = {"by": "group", "column": "wing"}  # they have one set of folds: all of the time goes to the search
+    run = bench.insert_run(unique, bench.upload(TABLE), time_budget_seconds=20, workers=2, holdout=groups)
     workers = [bench.start_worker() for _ in range(2)]
 
     bench.wait_until(lambda: bench.state(run) in {"succeeded", "failed"}, 90)

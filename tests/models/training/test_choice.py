@@ -7,7 +7,7 @@ from models.training.calibrate import calibrated_loss
 from models.training.choice import BLEND, alone, choose, leaderboard
 from models.training.holdout import make_folds
 from models.training.objective import Objective
-from models.training.search import Found
+from models.training.rematch import Found
 from models.training.trial import Trial
 
 ROWS = 400
@@ -56,6 +56,21 @@ def test_the_best_finalist_is_chosen():
     """Whatever its recipe: the folds that decide are not those of the search."""
     assert alone(found(trial("linear", noisy(0.9, 1)), trial("extra_trees", noisy(0.3, 2)))).recipe == "extra_trees"
     assert alone(found(trial("linear", noisy(0.3, 1)), trial("extra_trees", noisy(0.9, 2)))).recipe == "linear"
+
+
+def test_the_choice_is_never_worse_than_a_finalist():
+    """Whatever the finalists are: blended or not, the folds that decide speak for the choice."""
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        recipes = random.permutation(["linear", "hist_gradient_boosting", "random_forest", "extra_trees"])
+        shared = random.normal(size=ROWS) * random.random()
+        outcome = found(
+            *(trial(recipe, noisy(0.1 + random.random(), seed * 9 + n) + shared) for n, recipe in enumerate(recipes))
+        )
+
+        choice = choose(outcome, ANSWERS, R2)
+
+        assert choice.loss <= min(one.loss for one in outcome.finalists)
 
 
 def test_the_baseline_is_chosen_when_nothing_beats_it():

@@ -35,8 +35,8 @@ def test_repeated_rows_are_said():
 
 
 def test_a_leaking_column_is_said():
-    """A column that is the answer in other words."""
-    made = columns()
+    """A column that is the answer in other words; even a straight line sees it in so many rows."""
+    made = columns(1000)
     made["leak"] = [1.5 if answer == "b" else 0.5 for answer in made["y"]]
 
     assert any("Column 'leak' alone answers" in warning for warning in warnings_of(made))

@@ -8,9 +8,11 @@ import sys
 import time
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from models.errors import DatasetRejected
-from models.training import TrainOptions, assist, train
+from models.training import TrainOptions, assist, study, train
+from models.training.options import Study
 from models.training.progress import Progress
 from tests.models.tables import csv_bytes, mixed, table
 
@@ -67,12 +69,13 @@ def test_two_workers_share_one_search(stack, address, tmp_path, monkeypatch):
     helper.stdin.write("go\n")
     helper.stdin.flush()
     told = []
+    monkeypatch.setattr("models.training.rematch._REPEATS", ())  # what follows the search is not what this is about
     # The leader's clock counts trials, so that a busy machine has as much time as an idle one.
     monkeypatch.setattr(Progress, "elapsed", property(lambda progress: float(progress._facts.get("trials", 0))))
 
     def tell(event):
         told.append(event)
-        if event["kind"] == "trial" and event["trial"] == 6:
+        if event["kind"] == "trial" and event["trial"] == 6:  # behind the plain ones
             _until_the_helper_has_tried(stack)
 
     made = train(table(columns), TrainOptions.from_json(given), tell)
@@ -90,6 +93,26 @@ def test_two_workers_share_one_search(stack, address, tmp_path, monkeypatch):
     assert any(trial["parameters"] in listed for trial in theirs)
     monkeypatch.undo()
     assert assist(table(columns), TrainOptions.from_json(given)) == 0  # the search is over
+
+
+def test_tables_that_somebody_else_makes_at_that_moment_do_no_harm(address, monkeypatch):
+    """A helper that looks for the study may win the race for one of its tables; the leader looks again."""
+    monkeypatch.setattr("models.training.study._POLL_SECONDS", 0.0)
+    honest, raced = study._storage, []
+
+    def racing(given, **options):
+        if not raced:
+            raced.append(given)
+            raise ProgrammingError("create table alembic_version", {}, Exception("it already exists"))
+        return honest(given, **options)
+
+    monkeypatch.setattr(study, "_storage", racing)
+
+    made = study.SharedStudy.lead(Study(**address), 0)
+
+    assert raced
+    assert not made.is_announced
+    made.leave()
 
 
 def test_a_search_that_an_earlier_attempt_left_is_begun_anew(address):
