@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 from uuid_utils import uuid7
@@ -89,7 +90,12 @@ class RunningStack:
 
 
 def pytest_configure() -> None:
-    """Let commands under test print plain text, whoever runs the tests: Nx asks all below it for colours."""
+    """Let commands under test print plain text, whoever runs the tests: Nx asks all below it for colours.
+
+    An example of a property may take as long as a busy machine makes it take.
+    """
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
     for name in _COLOURS:
         os.environ.pop(name, None)
 
