@@ -76,6 +76,33 @@ def _mixed(*, classes: bool) -> pd.DataFrame:
     return frame.assign(target=np.where(noisy > 0, "yes", "no") if classes else noisy)
 
 
+def _rare() -> pd.DataFrame:
+    """One row in thirty is what is looked for."""
+    numbers, codes = datasets.make_classification(
+        8000, 12, n_informative=5, n_redundant=2, weights=[0.97], flip_y=0.005, class_sep=1.2, random_state=3
+    )
+    return _framed(numbers, [f"class {code}" for code in codes])
+
+
+def _large(*, classes: bool) -> pd.DataFrame:
+    """Twenty columns of thirty thousand rows: steps, products, a category of two hundred values, and noise."""
+    random, rows = np.random.default_rng(2), 30_000
+    numbers = random.normal(size=(rows, 16))
+    shop = random.integers(0, 200, rows)
+    kind = random.integers(0, 5, rows)
+    score = numbers[:, 0] * numbers[:, 1] + np.sin(2 * numbers[:, 2]) + (numbers[:, 3] > kind / 2 - 1)
+    score += random.normal(size=200)[shop] + 0.5 * numbers[:, 4] + random.normal(0, 0.7, rows)
+    names = [f"x{place}" for place in range(16)]
+    frame = pd.DataFrame(numbers, columns=names).assign(
+        shop=[f"shop {code}" for code in shop],
+        kind=[f"kind {code}" for code in kind],
+        flag=random.random(rows) < 0.5,  # a fair coin
+    )
+    frame.loc[random.random(rows) < 0.05, "x2"] = np.nan  # one gap in twenty
+    codes = np.digitize(score, np.quantile(score, [0.5, 0.8]))
+    return frame.assign(target=[("low", "middle", "high")[code] for code in codes] if classes else score)
+
+
 def _framed(numbers: np.ndarray, target: Any) -> pd.DataFrame:
     names = [f"x{place}" for place in range(numbers.shape[1])]
     return pd.DataFrame(numbers, columns=names).assign(target=target)
@@ -94,4 +121,7 @@ _MAKERS: Mapping[str, Maker] = {
     "sparse": _sparse,
     "mixed classes": lambda: _mixed(classes=True),
     "mixed amounts": lambda: _mixed(classes=False),
+    "rare class": _rare,
+    "large classes": lambda: _large(classes=True),
+    "large amounts": lambda: _large(classes=False),
 }
