@@ -3,12 +3,13 @@
 Scores belong to immutable versions and are read once per process. Without the database the bundled champions are shown.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from api._lib import artifacts, log
+from api._lib import artifacts, log, traffic
 from api._lib.auth import Caller
 from api._lib.errors import ModelNotFound, Unavailable, VersionNotFound
 from api._lib.lookup import Lookup
@@ -16,6 +17,7 @@ from api._lib.memory import remember
 from api._lib.registry import CHAMPION
 from api._lib.store import models as store
 from api._lib.times import Time
+from api._lib.traffic import Traffic
 from api._lib.upstream import PUBLIC, Rights
 from models.contract import Card, Metric, Task
 
@@ -66,6 +68,7 @@ class Model(BaseModel):
     champion: Version | None = Field(description="The version that answers when none is named")
     aliases: list[Alias]
     archived_at: Time | None = Field(description="Retired since then: not listed, no new versions; it still answers")
+    traffic: Traffic | None = Field(description="Use of a public model in the last 30 days; null: none that is known")
     created_at: Time
     updated_at: Time
 
@@ -109,8 +112,8 @@ async def list_models(caller: Caller, *, archived: bool = False) -> bytes:
 async def find_model(slug: str, caller: Caller) -> Model:
     """Find one model that the caller may see."""
     try:
-        row = await store.find_model(slug, caller.rights)
-        return (await _assemble([row], caller.rights))[0]
+        row, used = await asyncio.gather(store.find_model(slug, caller.rights), traffic.read_public())
+        return (await _assemble([row], used, caller.rights))[0]
     except Unavailable:
         if slug not in artifacts.bundled_artifacts():
             raise
@@ -151,10 +154,11 @@ def forget() -> None:
 
 
 async def _list(rights: Rights, *, archived: bool = False) -> bytes:
-    return _dump(await _assemble(await store.list_models(rights, archived=archived), rights))
+    rows, used = await asyncio.gather(store.list_models(rights, archived=archived), traffic.read_public())
+    return _dump(await _assemble(rows, used, rights))
 
 
-async def _assemble(rows: Sequence[store.Row], rights: Rights) -> list[Model]:
+async def _assemble(rows: Sequence[store.Row], used: Mapping[str, Traffic], rights: Rights) -> list[Model]:
     champions = {row["slug"]: _champion_id(row) for row in rows}
     unknown = [version for version in champions.values() if version and version not in _scores]
     for found in await store.find_scores(unknown, rights) if unknown else ():
@@ -167,6 +171,7 @@ async def _assemble(rows: Sequence[store.Row], rights: Rights) -> list[Model]:
                 Alias(name=each["name"], number=each["versions"]["number"], updated_at=each["updated_at"])
                 for each in sorted(row["aliases"], key=lambda each: str(each["name"]))
             ],
+            traffic=used.get(row["slug"]),
         )
         for row in rows
     ]
@@ -192,6 +197,7 @@ def _bundled_model(slug: str) -> Model:
         champion=_version_of(card),
         aliases=[Alias(name=CHAMPION, number=None, updated_at=card.trained_at)],
         archived_at=None,
+        traffic=None,
         created_at=card.trained_at,
         updated_at=card.trained_at,
     )

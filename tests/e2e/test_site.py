@@ -1,7 +1,11 @@
 """What visitors do on the public site, in a real browser in front of the real API."""
 
 import re
+from typing import Any
+from urllib.parse import urlencode
 
+import httpx
+import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -13,6 +17,16 @@ pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(240)]
 PHONE = {"width": 390, "height": 844}
 SHIFT_BUDGET = 0.02
 """Cumulative layout shift; 0.1 counts as good, we want none that can be seen."""
+
+
+PG_NET = """
+create schema net;
+create table net.sent (url text, body jsonb);
+create table net._http_response (id bigint, status_code integer, content text);
+create function net.http_post(url text, body jsonb default '{}') returns bigint language sql as
+  'insert into net.sent values (url, body) returning 1::bigint';
+"""
+"""What pg_net offers, as far as the copied SQL uses it."""
 
 
 def answer(page: Page) -> str:
@@ -220,6 +234,31 @@ def test_snippets_carry_the_current_row(visitor: Page, published: Published) -> 
     expect(code).to_contain_text('"bill_length_mm": 47.7')
     code.get_by_role("radio", name="Python").check(force=True)
     expect(code).to_contain_text('"sex": None')
+
+
+def test_sql_asks_from_the_database_what_is_on_screen(
+    visitor: Page, published: Published, database: psycopg.Connection[Any]
+) -> None:
+    """The copied SQL runs as it stands, odd texts and unknown values included, and reads the answer that came back."""
+    odd = "O'Neill's \\ \"7½\" $$ Ünïcode 雪"
+    visitor.goto(f"/models/{published.cars}?{urlencode({'make': odd, 'age': ''})}")
+    code = visitor.get_by_role("region", name="Use it from code")
+    code.get_by_role("radio", name="SQL").check(force=True)
+    expect(code).to_contain_text("net.http_post")
+    database.execute(PG_NET.encode())
+
+    post, read = code.locator("pre").inner_text().split(") as request_id;")
+    database.execute(f"{post});".encode())
+    sent = database.execute("select url, body from net.sent").fetchone()
+    assert sent is not None
+    assert (sent[1]["make"], sent[1]["age"]) == (odd, None)
+    answer = httpx.post(sent[0], json=sent[1], trust_env=False)
+    database.execute("insert into net._http_response values (1, %s, %s)", (answer.status_code, answer.text))
+    found = database.execute(read.encode()).fetchone()
+
+    assert found is not None
+    assert found[0] == 200
+    assert found[1]["value"] == answer.json()["predictions"][0]["value"]
 
 
 def test_an_opinion_is_kept_with_the_prediction(visitor: Page, published: Published, stack: RunningStack) -> None:

@@ -22,3 +22,9 @@ it("writes JavaScript that is valid as it stands", () => {
   const code = snippet("JavaScript", "https://rowcast.example", ref, row);
   expect(() => new Function(`return async () => { ${code} }`)).not.toThrow();
 });
+
+it("writes SQL that survives quotes in values", () => {
+  const code = snippet("SQL", "https://rowcast.example", ref, row);
+  expect(code).toContain("url := 'https://rowcast.example/api/predict/penguins'");
+  expect(code).toContain(`"island": "Ile d''Été"`);
+});

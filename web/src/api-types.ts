@@ -866,6 +866,11 @@ export interface components {
             high: number;
             low: number;
         };
+        api___lib__traffic__Traffic: {
+            p50_ms: number | null;
+            requests: number;
+            rows: number;
+        };
         api__keys__Rotation: {
             /** @default 24 */
             overlap_hours: number;
@@ -1441,6 +1446,7 @@ export interface components {
             /** @enum {string} */
             task: "binary" | "multiclass" | "regression";
             title: string;
+            traffic: components["schemas"]["api___lib__traffic__Traffic"] | null;
             /** Format: date-time */
             updated_at: string;
             /** @enum {string} */

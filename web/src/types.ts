@@ -13,6 +13,7 @@ export type ReliabilityBin = Schemas["ReliabilityBin"];
 export type Evaluation = Schemas["Evaluation"];
 export type ParityKind = Schemas["ParityKind"];
 export type Model = Schemas["Model"];
+export type Traffic = Schemas["Traffic"];
 export type Config = Schemas["Config"];
 export type Member = Schemas["Member"];
 export type Me = Schemas["Me"];
