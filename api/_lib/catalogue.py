@@ -17,7 +17,7 @@ from api._lib.memory import remember
 from api._lib.registry import CHAMPION
 from api._lib.store import models as store
 from api._lib.times import Time
-from api._lib.traffic import Traffic
+from api._lib.traffic import RecentTraffic
 from api._lib.upstream import PUBLIC, Rights
 from models.contract import Card, Metric, Task
 
@@ -68,7 +68,7 @@ class Model(BaseModel):
     champion: Version | None = Field(description="The version that answers when none is named")
     aliases: list[Alias]
     archived_at: Time | None = Field(description="Retired since then: not listed, no new versions; it still answers")
-    traffic: Traffic | None = Field(description="Use of a public model in the last 30 days; null: none that is known")
+    traffic: RecentTraffic | None = Field(description="Use of a public model in the last 30 days; null: none that is known")
     created_at: Time
     updated_at: Time
 
@@ -158,7 +158,7 @@ async def _list(rights: Rights, *, archived: bool = False) -> bytes:
     return _dump(await _assemble(rows, used, rights))
 
 
-async def _assemble(rows: Sequence[store.Row], used: Mapping[str, Traffic], rights: Rights) -> list[Model]:
+async def _assemble(rows: Sequence[store.Row], used: Mapping[str, RecentTraffic], rights: Rights) -> list[Model]:
     champions = {row["slug"]: _champion_id(row) for row in rows}
     unknown = [version for version in champions.values() if version and version not in _scores]
     for found in await store.find_scores(unknown, rights) if unknown else ():

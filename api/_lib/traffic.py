@@ -12,7 +12,7 @@ from api._lib.lookup import Lookup
 from api._lib.store import monitoring as store
 
 
-class Traffic(BaseModel):
+class RecentTraffic(BaseModel):
     """The use of a public model in the last 30 days, as it was counted up to a few minutes ago."""
 
     requests: int = Field(description="Requests that were answered", examples=[1200])
@@ -21,10 +21,10 @@ class Traffic(BaseModel):
 
 
 _MAX_AGE_SECONDS = 300.0
-_public: Lookup[str, dict[str, Traffic]] = Lookup(max_age=_MAX_AGE_SECONDS, circuit=Circuit(seconds=30.0))
+_public: Lookup[str, dict[str, RecentTraffic]] = Lookup(max_age=_MAX_AGE_SECONDS, circuit=Circuit(seconds=30.0))
 
 
-async def read_public() -> dict[str, Traffic]:
+async def read_public() -> dict[str, RecentTraffic]:
     """Read the use of each public model that was used, by slug; of none while the database does not tell."""
     try:
         return await _public.get("", _ask)
@@ -32,11 +32,11 @@ async def read_public() -> dict[str, Traffic]:
         return {}
 
 
-async def _ask() -> dict[str, Traffic]:
+async def _ask() -> dict[str, RecentTraffic]:
     found = await store.read_public_traffic()
     edges = found["edges_ms"]
     return {
-        slug: Traffic(
+        slug: RecentTraffic(
             requests=row["requests"], rows=row["rows"], p50_ms=figures.percentile(row["latency"], edges, share=0.5)
         )
         for slug, row in found["models"].items()

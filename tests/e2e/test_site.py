@@ -241,7 +241,7 @@ def test_sql_asks_from_the_database_what_is_on_screen(
 ) -> None:
     """The copied SQL runs as it stands, odd texts and unknown values included, and reads the answer that came back."""
     odd = "O'Neill's \\ \"7½\" $$ Ünïcode 雪"
-    visitor.goto(f"/models/{published.cars}?{urlencode({'make': odd, 'age': ''})}")
+    visitor.goto(f"/models/{published.cars}?{urlencode({'make': odd, 'age_years': ''})}")
     code = visitor.get_by_role("region", name="Use it from code")
     code.get_by_role("radio", name="SQL").check(force=True)
     expect(code).to_contain_text("net.http_post")
@@ -251,7 +251,7 @@ def test_sql_asks_from_the_database_what_is_on_screen(
     database.execute(f"{post});".encode())
     sent = database.execute("select url, body from net.sent").fetchone()
     assert sent is not None
-    assert (sent[1]["make"], sent[1]["age"]) == (odd, None)
+    assert (sent[1]["make"], sent[1]["age_years"]) == (odd, None)
     answer = httpx.post(sent[0], json=sent[1], trust_env=False)
     database.execute("insert into net._http_response values (1, %s, %s)", (answer.status_code, answer.text))
     found = database.execute(read.encode()).fetchone()

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from uuid_utils import uuid7
 
 from tests.conftest import RunningStack, User
-from tests.e2e.conftest import Opener, enter
+from tests.e2e.conftest import Opener, enter, violations
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -144,20 +144,35 @@ def test_two_tabs_renew_at_the_same_moment(signed_in: Callable[..., Page], viewe
 
 
 def test_an_ended_session_says_so_and_leads_back(signed_in: Callable[..., Page], stack: RunningStack) -> None:
-    """When a session cannot be renewed, the page says it and brings its owner back to the same place."""
-    person = stack.create_user()
-    page = signed_in(person)
+    """When a session cannot be renewed its page waits behind the sign-in, with all that was typed; another's is new."""
+    person, other = stack.create_user(), stack.create_user()
+    page = signed_in(person, "/workspace/keys")
+
+    def come_back(user: User) -> None:
+        ended = page.get_by_role("dialog", name="Your session has ended")
+        expect(ended.get_by_role("heading", level=1)).to_be_focused()
+        assert violations(page) == []
+        ended.get_by_label("E-mail").fill(user.email)
+        ended.get_by_label("Password", exact=True).fill(user.password)
+        ended.get_by_role("button", name="Sign in", exact=True).click()
+        expect(ended).to_be_hidden()
+
+    page.get_by_role("button", name="New key").click()
+    form = page.get_by_role("dialog", name="New key")
+    form.get_by_label("What is it for?").fill("a long name that nobody wants to type again")
     forbid_renewal(page)
+    form.get_by_role("button", name="Make the key").click()
+    come_back(person)
+    expect(form.get_by_label("What is it for?")).to_have_value("a long name that nobody wants to type again")
+    form.get_by_role("button", name="Make the key").click()
+    page.get_by_role("dialog").get_by_role("button", name="I have kept it").click()
 
+    forbid_renewal(page)
+    page.get_by_role("navigation", name="Workspace").get_by_role("link", name="My models").click()
+    come_back(other)
+    expect(page.get_by_role("heading", name="My models")).to_be_visible()
     page.get_by_role("navigation", name="Workspace").get_by_role("link", name="API keys").click()
-    expect(page.get_by_role("heading", name="Your session has ended")).to_be_focused()
-    page.get_by_role("link", name="Sign in again").click()
-    page.get_by_label("E-mail").fill(person.email)
-    page.get_by_label("Password", exact=True).fill(person.password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-
-    expect(page).to_have_url(re.compile("^[^?]*/workspace/keys$"))
-    expect(page.get_by_role("heading", name="API keys")).to_be_visible()
+    expect(page.get_by_text("a long name that nobody wants to type again")).to_have_count(0)
 
 
 def test_signing_out_everywhere_ends_other_browsers(signed_in: Callable[..., Page], stack: RunningStack) -> None:

@@ -1,14 +1,23 @@
 """What visitors see when something is missing, slow or away."""
 
 import json
+import time
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.conftest import Published
+from tests.api.conftest import Publisher
+from tests.api.tiny import build
+from tests.conftest import RunningStack, User
+from tests.e2e.conftest import Opener, Published
+from tests.e2e.test_site_training import file
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+PROMISED_SECONDS = 2.5
+"""Within this time every instance has heard of a change."""
 
 
 def test_a_lost_server_is_said_and_overcome(visitor: Page) -> None:
@@ -45,7 +54,59 @@ def test_a_busy_server_is_asked_again_when_it_said(visitor: Page, published: Pub
     visitor.route("**/api/predict/**", refuse_once)
     visitor.goto(f"/models/{published.penguins}")
     prediction = visitor.get_by_role("region", name="Prediction")
-    expect(prediction).to_contain_text("Too many predictions")
+    expect(prediction).to_contain_text("Too many predictions Asked again by itself in 1 s.")
+    expect(prediction).to_contain_text("answered in")
+
+
+def test_a_model_that_goes_while_its_page_is_open_leads_on(
+    open_browser: Opener, stack: RunningStack, analyst: User, unique: str
+) -> None:
+    """Once its owner takes a model back, the next answer is that it is gone, and the way to the others."""
+    Publisher(stack).publish(unique, build(unique), owner=analyst, visibility="public")
+    page = open_browser()
+    page.goto(f"/models/{unique}")
+    expect(page.get_by_role("region", name="Prediction")).to_contain_text("answered in")
+    with stack.connect() as connection:
+        connection.execute("update public.models set visibility = 'private' where slug = %s", (unique,))
+    time.sleep(PROMISED_SECONDS)
+
+    page.get_by_role("button", name="Surprise me").click()
+    gone = page.get_by_role("alert").filter(has_text="no longer here")
+    expect(gone.get_by_role("link", name="Sign in to see yours")).to_be_visible()
+    gone.get_by_role("link", name="See the published models").click()
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+
+
+def test_tables_too_large_for_a_request_go_in_parts(visitor: Page, published: Published) -> None:
+    """What the server refuses for its size is asked in halves; what no page can hold is shown another way."""
+    statuses: list[int] = []
+    visitor.on("response", lambda answer: statuses.append(answer.status) if "/api/predict/" in answer.url else None)
+    visitor.goto(f"/models/{published.penguins}#batch")
+    lines = [f"{'x' * 12_000},39.{row},2007" for row in range(400)]
+    wide = "\n".join(["island,bill_length_mm,year", *lines]).encode()
+    pick = visitor.locator("input[type=file]")
+    pick.set_input_files([file("wide.csv", wide)])
+    expect(visitor.get_by_role("region", name="Predictions for wide.csv")).to_contain_text("400 rows predicted")
+    assert 413 in statuses
+
+    pick.set_input_files([file("huge.csv", b"island\n" + b"Dream\n" * 4_000_000)])
+    refusal = visitor.get_by_role("alert")
+    expect(refusal).to_contain_text("the limit is 20 MB")
+    expect(refusal.get_by_role("link", name="Upload it as a data set")).to_be_visible()
+    refusal.get_by_role("link", name="scored in the background").click()
+    expect(visitor.get_by_role("heading", name="Whole data sets")).to_be_in_viewport()
+
+
+def test_a_device_without_an_engine_leaves_it_to_the_server(page: Page, published: Published) -> None:
+    """Where WebAssembly does not start the page says so, and the server goes on answering."""
+    page.route("**/*.wasm", lambda route: route.fulfill(status=200, body=b"no engine"))
+    page.goto(f"/models/{published.penguins}")
+    prediction = page.get_by_role("region", name="Prediction")
+    prediction.get_by_role("radio", name="This device").check(force=True)
+
+    expect(prediction).to_contain_text("does not start the engine (WebAssembly). The server answers.")
+    expect(prediction.get_by_role("radio", name="Server")).to_be_checked()
+    page.get_by_label("bill_length_mm", exact=True).fill("41")
     expect(prediction).to_contain_text("answered in")
 
 

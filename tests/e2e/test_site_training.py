@@ -52,7 +52,7 @@ def settle(page: Page) -> None:
 def test_analyst_goes_from_sign_up_to_a_key_that_predicts(
     stack: RunningStack, worker: None, open_browser: Opener, base_url: str
 ) -> None:
-    """Sign up, be made an analyst, upload, fix a type, train, watch live over a reload, make a key, run the copied curl."""
+    """Sign up, upload, fix a type, train, watch live over a reload, promote, go back, make a key, run the copied curl."""
     page = open_browser(permissions=["clipboard-read", "clipboard-write"])
     _sign_up(page, stack, base_url)
     _upload(page)
@@ -61,8 +61,7 @@ def test_analyst_goes_from_sign_up_to_a_key_that_predicts(
     _watch(page)
     page.get_by_role("link", name="Try it").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Which orders come back?")
-    page.go_back()
-    expect(page.get_by_role("heading", name="Version 1 is ready")).to_be_visible()
+    _promote_and_go_back(page)
     _use_key(page, slug)
 
 
@@ -130,6 +129,25 @@ def _watch(page: Page) -> None:
     expect(page.get_by_text("Parity certificate")).to_be_visible()
     expect(page.get_by_text("Champion: it answers now")).to_be_visible()
     assert violations(page) == []
+
+
+def _promote_and_go_back(page: Page) -> None:
+    page.get_by_role("link", name="Private: members only").click()
+    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("link", name="Look at it version 1").click()
+    promotion = page.get_by_role("region", name="Promote")
+    expect(promotion).to_contain_text("champion is this version already")
+    promotion.get_by_label("Name").select_option("another one…")
+    promotion.get_by_label("The other name").fill("shop")
+    promotion.get_by_label("Why?").fill("the shop asks for it by this name")
+    promotion.get_by_role("button", name="Promote version 1").click()
+    expect(page.get_by_text("shop is version 1 now.")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("link", name="All versions").click()
+    history = page.get_by_role("region", name="History").get_by_role("listitem")
+    expect(history.first).to_contain_text("undone at once")
+    expect(history.nth(1)).to_contain_text("the shop asks for it by this name")
 
 
 def _use_key(page: Page, slug: str) -> None:

@@ -150,7 +150,8 @@ def test_empty_missing_and_failed_states_violate_no_rule(
     analyst = stack.create_user("analyst")
     page = signed_in(analyst, "/workspace/datasets")
     found: dict[str, list[str]] = {}
-    for path in ("datasets", "runs", "runs/new", "datasets/x", f"runs/{uuid7()}"):
+    missing = [f"{place}/{uuid7()}" for place in ("runs", "hooks", "subscriptions")]
+    for path in ("datasets", "runs", "runs/new", "datasets/x", *missing, "models/none/versions/7"):
         page.goto(f"/workspace/{path}")
         expect(page.get_by_role("heading", level=1)).to_be_attached(timeout=PROFILED_MS)
         settle(page)

@@ -866,11 +866,6 @@ export interface components {
             high: number;
             low: number;
         };
-        api___lib__traffic__Traffic: {
-            p50_ms: number | null;
-            requests: number;
-            rows: number;
-        };
         api__keys__Rotation: {
             /** @default 24 */
             overlap_hours: number;
@@ -1446,7 +1441,7 @@ export interface components {
             /** @enum {string} */
             task: "binary" | "multiclass" | "regression";
             title: string;
-            traffic: components["schemas"]["api___lib__traffic__Traffic"] | null;
+            traffic: components["schemas"]["RecentTraffic"] | null;
             /** Format: date-time */
             updated_at: string;
             /** @enum {string} */
@@ -1639,6 +1634,11 @@ export interface components {
             reason: string;
             replay?: string | null;
             version: number;
+        };
+        RecentTraffic: {
+            p50_ms: number | null;
+            requests: number;
+            rows: number;
         };
         ReliabilityBin: {
             count: number;

@@ -1,5 +1,6 @@
 /** Something to load: its value, its failure, and a way to try again. */
 
+import { SIGNED_IN_AGAIN } from "./account/session.svelte";
 import { Problem } from "./problem";
 
 export interface Resource<T> {
@@ -10,7 +11,7 @@ export interface Resource<T> {
 }
 
 /**
- * Load at once; when the connection comes back after a failure, load again by itself. `again` tells after how many
+ * Load at once; when the connection or the session comes back after a failure, load again by itself. `again` tells after how many
  * milliseconds to look once more at what is still changing.
  */
 export function load<T>(
@@ -41,10 +42,11 @@ export function load<T>(
     if (wait !== null) timer = setTimeout(run, Math.max(wait, (problem?.retryAfterSeconds ?? 0) * 1000));
   }
 
-  const onOnline = () => {
+  const onReturn = () => {
     if (problem) void run();
   };
-  addEventListener("online", onOnline);
+  addEventListener("online", onReturn);
+  addEventListener(SIGNED_IN_AGAIN, onReturn);
   void run();
 
   return {
@@ -59,7 +61,8 @@ export function load<T>(
       void run();
     },
     stop() {
-      removeEventListener("online", onOnline);
+      removeEventListener("online", onReturn);
+      removeEventListener(SIGNED_IN_AGAIN, onReturn);
       clearTimeout(timer);
       controller.abort();
     },

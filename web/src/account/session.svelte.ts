@@ -18,7 +18,12 @@ interface Session {
   account: Account | null;
   /** Somebody was signed in, and it ended without a wish from this tab: it ran out, or was ended elsewhere. */
   hasEnded: boolean;
+  /** Whose pages are open: who is signed in, or was until the session ended by itself. */
+  owner: string | null;
 }
+
+/** The event for pages that could not go on while the session was over. */
+export const SIGNED_IN_AGAIN = "rowcast-signed-in-again";
 
 interface Kept {
   access_token: string;
@@ -34,7 +39,7 @@ let renew: Renewal = () => Promise.resolve(null);
 /** A token this close to its end is renewed before it is used. */
 const MARGIN_MS = 60_000;
 
-export const session = $state<Session>({ account: accountOf(readKept()), hasEnded: false });
+export const session = $state<Session>(sessionOf(accountOf(readKept())));
 
 addEventListener("storage", (event) => {
   if (event.key === SESSION_KEY || event.key === null) follow(true);
@@ -71,13 +76,20 @@ export function follow(isUnasked: boolean): void {
   const account = accountOf(readKept());
   if (account?.id === session.account?.id && account?.email === session.account?.email) return;
   if (account?.id !== session.account?.id) void forgetMine();
+  const wasOver = session.hasEnded;
   session.hasEnded = account === null && isUnasked;
+  session.owner = session.hasEnded ? session.owner : (account?.id ?? null);
   session.account = account;
+  if (wasOver && account) dispatchEvent(new Event(SIGNED_IN_AGAIN));
 }
 
 /** Take away what `device/kept.ts` kept for whoever was signed in. */
 async function forgetMine(): Promise<void> {
   await globalThis.caches?.delete("rowcast-kept-mine").catch(() => false);
+}
+
+function sessionOf(account: Account | null): Session {
+  return { account, hasEnded: false, owner: account?.id ?? null };
 }
 
 function lastsFor(kept: Kept): number {

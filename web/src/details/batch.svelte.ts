@@ -58,13 +58,21 @@ export function startBatch(ref: ModelRef, card: Card, table: Table): Batch {
         });
         break;
       } catch (error) {
-        const faults = error instanceof Problem ? faultsByRow(error.errors) : new Map<number, string>();
+        if (!(error instanceof Problem)) throw error;
+        // Wide rows: as many as fit into one request are asked at a time.
+        if (error.status === 413 && open.length > 1) return await inHalves(chunk);
+        const faults = error.status === 413 ? new Map([[0, error.message]]) : faultsByRow(error.errors);
         if (faults.size === 0) throw error;
         for (const [at, fault] of faults) found.set(open[at] ?? -1, { prediction: null, fault });
         open = open.filter((_, at) => !faults.has(at));
       }
     }
     return chunk.map((index) => found.get(index) ?? { prediction: null, fault: "no answer" });
+  }
+
+  async function inHalves(chunk: number[]): Promise<Outcome[]> {
+    const middle = Math.ceil(chunk.length / 2);
+    return [...(await predictChunk(chunk.slice(0, middle))), ...(await predictChunk(chunk.slice(middle)))];
   }
 
   void run();

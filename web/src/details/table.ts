@@ -27,7 +27,15 @@ export interface Outcome {
 }
 
 /** One readable line that says what to change in the file. */
-export class TableRefused extends Error {}
+export class TableRefused extends Error {
+  /** The table itself is good, but more than a page can hold. */
+  readonly isTooLarge: boolean;
+
+  constructor(message: string, isTooLarge = false) {
+    super(message);
+    this.isTooLarge = isTooLarge;
+  }
+}
 
 /** Decode a file's bytes: UTF-8, or else the encoding that older spreadsheets write. */
 export function decode(bytes: ArrayBuffer): string {
@@ -48,7 +56,7 @@ export function readTable(text: string, card: Card): Table {
   const [header, ...rows] = parsed.data.map((cells) => cells.map((cell) => cell.trim()));
   if (!header || rows.length === 0) throw new TableRefused("The file holds no rows below its header.");
   if (rows.length > MAX_ROWS) {
-    throw new TableRefused(`${formatCount(rows.length)} rows are too many here; the limit is 50,000.`);
+    throw new TableRefused(`${formatCount(rows.length)} rows are too many here; the limit is 50,000.`, true);
   }
   const twice = header.find((name, index) => header.indexOf(name) !== index);
   if (twice !== undefined) throw new TableRefused(`The column “${twice}” appears twice.`);

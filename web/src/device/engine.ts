@@ -36,7 +36,7 @@ export async function openEngine(
   }
   const model = await fetchArtifact(ref, (share) => onProgress(ENGINE_SHARE + share * (1 - ENGINE_SHARE)), signal);
   await checkDigest(model, card.digest);
-  const session = await InferenceSession.create(model, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+  const session = await start(model);
   void keepEngine(wasmUrl, env.wasm.wasmBinary as Uint8Array<ArrayBuffer>);
   void keepModel(ref, card, model);
   // The first run pays for what later ones share.
@@ -51,6 +51,22 @@ export async function openEngine(
     },
     close: () => session.release(),
   };
+}
+
+/** Start the engine with a model. A browser may forbid WebAssembly, or have no memory left for it. */
+async function start(model: Uint8Array<ArrayBuffer>): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(model, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+  } catch (error) {
+    console.warn(error);
+    throw new Problem(
+      "Models cannot run in this browser: it does not start the engine (WebAssembly). The server answers.",
+      {
+        status: 0,
+        code: "engine",
+      },
+    );
+  }
 }
 
 async function checkDigest(model: Uint8Array<ArrayBuffer>, expected: string): Promise<void> {

@@ -16,8 +16,8 @@ export interface Place {
   choose(where: Where): Promise<void>;
   /** Tell whether this device can go on without a network. */
   isReady(): Promise<boolean>;
-  /** Answer on this device; null while the server answers. */
-  predict(row: Row): Promise<Prediction> | null;
+  /** Answer on this device; null while the server answers, and from when this device cannot go on. */
+  predict(row: Row): Promise<Prediction | null>;
   stop(): void;
 }
 
@@ -46,6 +46,14 @@ export function startPlace(ref: ModelRef, card: Card): Place {
     }
   }
 
+  /** Leave the rows to the server again. */
+  function giveUp(reason: string): void {
+    void engine?.close().catch(() => undefined);
+    engine = null;
+    where = "server";
+    problem = new Problem(`${reason} The server answers.`, { status: 0, code: "device" });
+  }
+
   return {
     get where() {
       return where;
@@ -70,9 +78,15 @@ export function startPlace(ref: ModelRef, card: Card): Place {
       const kept = await import("./kept").catch(() => null);
       return (await kept?.isKept(ref, card)) ?? false;
     },
-    predict(row) {
+    async predict(row) {
       if (where === "server" || !engine) return null;
-      return engine.predict([row]).then((predictions) => predictions[0] as Prediction);
+      try {
+        return (await engine.predict([row]))[0] ?? null;
+      } catch (error) {
+        if (error instanceof Problem) throw error;
+        giveUp("The model stopped on this device.");
+        return null;
+      }
     },
     stop() {
       controller.abort();

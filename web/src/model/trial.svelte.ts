@@ -63,8 +63,8 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
 
   const live = startLive<Row, Omit<Reply, "tookMs">>({
     async send(input, signal) {
-      const here = place.predict(input);
-      if (here) return { prediction: await here, where: "device", answer: null };
+      const here = await place.predict(input);
+      if (here) return { prediction: here, where: "device", answer: null };
       const answer = await predict(ref, [input], signal);
       const [prediction] = answer.predictions;
       if (!prediction) throw new Problem("The answer holds no prediction.", { status: 502, code: "bad_answer" });
@@ -80,6 +80,8 @@ export function startTrial(ref: ModelRef, card: Card, first: Row | null): Trial 
       const failure = Problem.from(error);
       faults = notesByFeature(failure.errors);
       problem = faults.size > 0 && faults.size === failure.errors.length ? null : failure;
+      // It was here when the page opened: what it said of the row is no longer anybody's answer.
+      if (failure.status === 404) reply = null;
       if (NO_SERVER.has(failure.code) && mayTakeOver) void takeOver();
       if (failure.retryAfterSeconds !== null) {
         retryTimer = setTimeout(ask, Math.max(MIN_RETRY_SECONDS, failure.retryAfterSeconds) * 1000);
