@@ -68,7 +68,9 @@ class Model(BaseModel):
     champion: Version | None = Field(description="The version that answers when none is named")
     aliases: list[Alias]
     archived_at: Time | None = Field(description="Retired since then: not listed, no new versions; it still answers")
-    traffic: RecentTraffic | None = Field(description="Use of a public model in the last 30 days; null: none that is known")
+    traffic: RecentTraffic | None = Field(
+        description="Use of a public model in the last 30 days; null: none that is known"
+    )
     created_at: Time
     updated_at: Time
 
