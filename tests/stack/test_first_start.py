@@ -12,15 +12,15 @@ import pytest
 from api._commands.seed import load_datasets
 from tests.stack.conftest import wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_the_first_start_trains_what_is_bundled_even_when_it_is_interrupted(machine):
     """Interrupted in the middle of training, `up` takes the same runs up again and ends with a line that predicts."""
     slugs = {each["slug"] for each in load_datasets()}
     process = machine.start("up")
-    began = wait_for(lambda: machine.status().get("is_ready", False), 60) and wait_for(
-        lambda: '"event":"run started"' in machine.run("logs", "worker").stdout, 60
+    began = wait_for(lambda: machine.status().get("is_ready", False), 120) and wait_for(
+        lambda: '"event":"run started"' in machine.run("logs", "worker").stdout, 120
     )
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
