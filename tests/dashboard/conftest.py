@@ -136,7 +136,7 @@ def page_of(browser: Browser, dashboard_url: str) -> Iterator[Enter]:
 
 def words(app: AppTest) -> str:
     """Join everything a page says, without the marks of Markdown."""
-    said = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
+    said = [*app.title, *app.header, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
     return " ".join(str(each.value) for each in said).replace("\\", "")
 
 

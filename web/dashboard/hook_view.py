@@ -24,7 +24,7 @@ OVERLAPS = {0: "not at all", 3600: "for an hour", 86_400: "for a day", 604_800: 
 def show(hook_id: str, token: str) -> None:
     """Show one hook with what can be done about it."""
     hook = hook_calls.read_hook(hook_id, token)
-    st.subheader(plain(hook["name"]), anchor=False)
+    st.header(plain(hook["name"]), anchor=False)
     colour, icon, word = ("green", "sensors", "on") if hook["enabled"] else ("gray", "sensors_off", "off")
     model = f"{hook['model'] or 'a model that is not yours any more'}@{hook['alias']}"
     st.markdown(

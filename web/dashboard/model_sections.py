@@ -40,7 +40,7 @@ def show_score(score: Score, rows: int) -> None:
 
 
 def _show_leaderboard(evaluation: Json) -> None:
-    st.subheader("Leaderboard")
+    st.header("Leaderboard")
     if not evaluation["leaderboard"]:
         st.caption("Nothing was searched here: this version was made elsewhere.")
         return
@@ -57,16 +57,16 @@ def show_quality(card: Json) -> None:
     evaluation = card["evaluation"]
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Scores")
+        st.header("Scores")
         st.dataframe(_score_table(evaluation), hide_index=True)
         _show_leaderboard(evaluation)
     with right:
         if evaluation["confusion"]:
-            st.subheader("Confusion")
+            st.header("Confusion")
             st.caption("What rows of each true class were taken for.")
             st.altair_chart(charts.confusion(evaluation["confusion"], card["classes"]), alt="Confusion matrix")
         if evaluation["residual_quantiles"]:
-            st.subheader("Errors")
+            st.header("Errors")
             st.caption("How far predictions were off, in the target's own unit.")
             st.altair_chart(charts.residuals(evaluation["residual_quantiles"]), alt="Spread of the errors")
         if interval := card["interval"]:
@@ -76,7 +76,7 @@ def show_quality(card: Json) -> None:
                 icon=":material/straighten:",
             )
         if evaluation["reliability"]:
-            st.subheader("Reliability")
+            st.header("Reliability")
             st.caption("A probability of 80 % should come true in 80 % of cases.")
             st.altair_chart(
                 charts.reliability(evaluation["reliability"]), alt="Predicted probability against frequency"
@@ -101,12 +101,12 @@ def show_inputs(card: Json) -> None:
     """What does it look at, and what did training see there?"""
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Importance")
+        st.header("Importance")
         st.caption("How much the score suffers on held-out rows when one column is shuffled.")
         if card["evaluation"]["importance"]:
             st.altair_chart(charts.importance(card["evaluation"]["importance"]), alt="Importance of each column")
     with right:
-        st.subheader("Columns")
+        st.header("Columns")
         st.caption("What a row must or may carry.")
         column = st.column_config
         st.dataframe(
@@ -143,7 +143,7 @@ def show_certificate(card: Json) -> None:
     """Is what is served what was trained?"""
     parity = card["parity"]
     verdict = "passed" if parity["passed"] else "failed"
-    st.subheader("Parity certificate")
+    st.header("Parity certificate")
     st.write(
         f"The ONNX file that is served was compared with the pipeline that was trained, on {parity['rows']:,} rows: "
         f"**{parity['label_flips']} labels differ**, the largest difference is **{tiny(parity['max_error'])}** "
@@ -184,7 +184,7 @@ def show_origin(card: Json) -> None:
         "File": f"{card['size_bytes'] / 1024:,.0f} KiB, SHA-256 {card['digest'][:16]}…",
         "Made with": ", ".join(f"{name} {version}" for name, version in card["libraries"].items()),
     }
-    st.subheader("Origin")
+    st.header("Origin")
     st.table(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), hide_index=True, hide_header=True)
     for warning in card["warnings"]:
         st.warning(plain(warning), icon=":material/report:")

@@ -25,7 +25,7 @@ def span_asked() -> str:
 def show(token: str) -> None:
     """Show health and renew it while the page is open."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader("Health of your models", anchor=False)
+        st.header("Health of your models", anchor=False)
         span = st.segmented_control(
             "Span",
             list(SPANS),

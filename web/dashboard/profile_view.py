@@ -62,7 +62,7 @@ def _show_warnings(warnings: list[Json]) -> None:
 
 def _show_columns(dataset_id: str, profile: Json, corrections: Json, token: str) -> None:
     """List the columns; type and use can be corrected in place."""
-    st.subheader("Columns")
+    st.header("Columns")
     st.caption(
         "Change a type, or leave a column out, and save. The file stays as it is; training goes by the corrections."
     )
@@ -133,7 +133,7 @@ def _show_closely(columns: list[Json]) -> None:
     """Show one column with its evidence, its range and its most frequent values."""
     import charts
 
-    st.subheader("Look closely")
+    st.header("Look closely")
     by_name = {column["name"]: column for column in columns}
     name = st.selectbox(
         "Column", list(by_name), key="column", bind="query-params", label_visibility="collapsed", width=420

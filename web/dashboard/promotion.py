@@ -36,7 +36,7 @@ def show_versions(model: Json, versions: list[Json], *, can_change: bool) -> Non
     if can_change:
         _show_promote(slug, versions, token)
         _show_roll_back(slug, promotions, token)
-    st.subheader("Promotions")
+    st.header("Promotions")
     st.caption("Append-only: who moved which alias, when and why.")
     people = _addresses(slug, token)
     st.dataframe(pd.DataFrame([_promotion_row(each, people) for each in promotions]), hide_index=True)

@@ -124,7 +124,7 @@ def _show_head(run: Json) -> None:
     )
     if run["status"] == "queued":
         st.caption(
-            "Runs are taken by a worker: `./rowcast up` starts one; a deployed Rowcast uses its scheduled worker."
+            "Runs are taken by a worker: **./rowcast up** starts one; a deployed Rowcast uses its scheduled worker."
         )
 
 

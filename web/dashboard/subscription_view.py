@@ -40,7 +40,7 @@ def health_of(subscription: Json) -> str:
 def show(subscription_id: str, token: str) -> None:
     """Show one subscription with what can be done about it."""
     subscription = subscription_calls.read_subscription(subscription_id, token)
-    st.subheader(plain(subscription["description"] or subscription["url"]), anchor=False)
+    st.header(plain(subscription["description"] or subscription["url"]), anchor=False)
     colour, icon, word = HEALTH[health_of(subscription)]
     about = f"of **{plain(subscription['model'])}**" if subscription["model"] else "of all your models"
     st.markdown(f":{colour}-badge[:material/{icon}: {word}] {plain(', '.join(subscription['event_types']))} {about}")

@@ -17,9 +17,11 @@ def show_account(account: session.Account) -> None:
     """Say who is signed in and what that allows."""
     st.title("Account")
     with st.container(border=True, width=520):
-        st.subheader(plain(account.email), anchor=False)
+        st.header(plain(account.email), anchor=False)
         st.badge(account.role, icon=":material/verified_user:", color="green")
-        st.caption(f"As {account.role}: {ROLES.get(account.role, '')}. API keys are made with `./rowcast key create`.")
+        st.caption(
+            f"As {account.role}: {ROLES.get(account.role, '')}. API keys are made with **./rowcast key create**."
+        )
         if st.button("Sign out", icon=":material/logout:"):
             session.sign_out()
             st.rerun()
@@ -32,7 +34,7 @@ def show_form() -> None:
         email = st.text_input("E-mail", autocomplete="username", key="email")
         password = st.text_input("Password", type="password", autocomplete="current-password", key="password")
         is_sent = st.form_submit_button("Sign in", type="primary", width="stretch")
-    st.caption("Published models can be seen without an account. `./rowcast user add` makes one.")
+    st.caption("Published models can be seen without an account. **./rowcast user add** makes one.")
     if not is_sent:
         return
     if not (email.strip() and password):

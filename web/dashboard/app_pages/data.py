@@ -19,7 +19,7 @@ PROFILES = {"ready": "profiled", "queued": "being profiled", "failed": "no profi
 
 def show_list(token: str) -> None:
     """List the data sets; a row leads to its profile."""
-    st.subheader("Data sets")
+    st.header("Data sets")
     found, buttons = paging.turned("before", lambda rows, before: dataset_calls.list_datasets(token, rows, before))
     if not found:
         st.info("None yet. Upload a table above, or take one from the database.", icon=":material/inbox:")

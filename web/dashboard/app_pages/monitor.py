@@ -63,10 +63,10 @@ def show_use(slug: str, span: str, token: str) -> None:
         return
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Requests")
+        st.header("Requests")
         st.altair_chart(monitor_charts.requests(metrics), alt="Requests over time")
     with right:
-        st.subheader("Latency")
+        st.header("Latency")
         st.altair_chart(monitor_charts.latency(metrics), alt="Latency over time")
     parts = metrics["parts"]
     st.caption(

@@ -114,7 +114,7 @@ def show_table(rows: list[dict[str, Any]]) -> None:
 def show_empty(is_signed_in: bool) -> None:  # noqa: FBT001  one caller, one meaning
     """Say what to do when there is nothing to show."""
     with st.container(border=True):
-        st.subheader("No models yet")
+        st.header("No models yet")
         if is_signed_in:
             st.write("Bring a CSV: Rowcast trains, certifies and serves a model of it.")
             st.page_link("app_pages/train.py", label="Train the first model", icon=":material/model_training:")
@@ -128,7 +128,7 @@ def show_chart(rows: list[dict[str, Any]]) -> None:
     judged = sorted((row for row in rows if row["error_removed"] is not None), key=lambda row: -row["error_removed"])
     if not judged:
         return
-    st.subheader("Better than guessing, by how much")
+    st.header("Better than guessing, by how much")
     st.caption(
         "Share of the baseline's error that each champion removes. The baseline always gives one answer: the most frequent, or the mean."
     )
@@ -150,7 +150,7 @@ else:
     )
     if token:
         overview_health.show(token)
-    st.subheader("Models")
+    st.header("Models")
     show_totals(found)
     if len(found) > MANY:
         show_table(found)

@@ -124,7 +124,7 @@ def start(wanted: Json, token: str) -> None:
 
 def show_history(token: str) -> None:
     """List this person's runs, a page at a time; a row leads to the run."""
-    st.subheader("Runs")
+    st.header("Runs")
     status = st.pills(
         "Status",
         STATUSES,

@@ -45,7 +45,7 @@ def show_quota(quota: Json) -> None:
 
 def show_load(usage: Json) -> None:
     """Show the largest tables, and the statements that take long where the database counts them."""
-    st.subheader("Database")
+    st.header("Database")
     tables = [
         {"Table": each["name"], "Size": amount(each["bytes"], "bytes"), "Rows": each["rows"]}
         for each in usage["tables"]
@@ -80,7 +80,7 @@ else:
         for each in usage["quotas"]:
             with grid.cell():
                 show_quota(each)
-    st.subheader("Prediction log")
+    st.header("Prediction log")
     waiting = usage["waiting_to_be_counted"]
     st.write(
         f"{amount(usage['log_bytes'], 'bytes')}, the oldest from {ago(usage['oldest_prediction_at'])}. Predictions are kept for "

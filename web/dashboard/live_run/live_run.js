@@ -52,13 +52,17 @@ function open(root) {
     const { url, ticket } = state.data;
     const socket = new WebSocket(url);
     state.socket = socket;
+    state.isRefused = false;
     socket.onopen = () => socket.send(JSON.stringify({ ticket, after: state.last }));
     socket.onmessage = ({ data }) => {
       if (socket !== state.socket) return;
       const event = JSON.parse(data);
+      if (event.code === "credential_rejected") {
+        state.isRefused = true;
+        return tell("ticket", Date.now());
+      }
       state.tries = 0;
       say("live");
-      if (event.code === "credential_rejected") return tell("ticket", Date.now());
       if (!event.seq) return;
       const wasOver = state.isOver;
       take(event);
@@ -68,7 +72,8 @@ function open(root) {
     socket.onclose = () => {
       if (socket !== state.socket || state.isOver || state.left) return;
       say("lost");
-      const wait = RETRY_MS[Math.min(state.tries, RETRY_MS.length - 1)];
+      // A new ticket opens a connection as it comes; the one that was refused is tried again only if none does.
+      const wait = state.isRefused ? RETRY_MS.at(-1) : RETRY_MS[Math.min(state.tries, RETRY_MS.length - 1)];
       state.tries += 1;
       if (state.tries === RETRY_MS.length) tell("lost", state.tries);
       later(connect, wait);
@@ -236,7 +241,7 @@ function span(trials) {
   const scores = (told.length ? told : trials).map((trial) => trial.score).sort((a, b) => a - b);
   const best = trials.at(-1).best;
   const isLower = best <= scores[0];
-  const cut = Math.floor((scores.length - 1) * (isLower ? 0.9 : 0.1));
+  const cut = Math.round((scores.length - 1) * (isLower ? 0.9 : 0.1));
   return isLower ? [Math.min(best, scores[0]), scores[cut]] : [scores[cut], Math.max(best, scores.at(-1))];
 }
 
