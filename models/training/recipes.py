@@ -8,6 +8,7 @@ is a day number and, besides, its parts.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ columns say nothing about the target it is the best there is, and it can be serv
 _MAX_LEAVES = 60_000  # over all trees: beyond it the file passes ten megabytes and conversion takes seconds
 _MAX_LEAF_WEIGHTS = 200_000  # a forest's leaf holds a weight per class
 _MIN_ITERATIONS = 10
-_FEW_VALUES = 30
+_MAX_ONE_HOT = 300  # columns before trees: more take long to learn from and say little each
 _LOGISTIC_ITERATIONS = 500
 
 _TREES = {
@@ -100,7 +101,7 @@ def plan_for(data: TrainingData, seed: int, weights: tuple[float, ...] = ()) -> 
 
 def plain_variants(plan: Plan) -> list[tuple[str, Parameters]]:
     """Give what a plain user would try besides the defaults: trees on a column per value of a category."""
-    if not any(len(values) <= _FEW_VALUES for values in plan.categories):
+    if not _spread_out(plan):
         return []
     return [(recipe, {**DEFAULTS[recipe], "one_hot": True}) for recipe in RECIPES if recipe != "linear"]
 
@@ -152,8 +153,8 @@ def _scaling() -> list[tuple[str, Any]]:
 
 
 def _coded_columns(plan: Plan, numbers: Any, *, one_hot: bool) -> ColumnTransformer:
-    """Give each text a code; with `one_hot`, categories of few values get a column per value instead."""
-    few = [place for place, values in enumerate(plan.categories) if one_hot and len(values) <= _FEW_VALUES]
+    """Give each text a code; with `one_hot`, categories of fewer values get a column per value instead."""
+    few = _spread_out(plan) if one_hot else []
     many = [place for place in range(len(plan.categories)) if place not in few]
     codes = OrdinalEncoder(
         categories=[list(plan.categories[place]) for place in many],
@@ -164,6 +165,13 @@ def _coded_columns(plan: Plan, numbers: Any, *, one_hot: bool) -> ColumnTransfor
     parts = DateParts() if numbers == "passthrough" else Pipeline([("take_apart", DateParts()), ("impute", _imputer())])
     texts = [("few", _one_hot(plan, few, np.float32), few), ("many", codes, many)]
     return _columns(plan, numbers, parts, *texts)
+
+
+def _spread_out(plan: Plan) -> list[int]:
+    """Give the categories that trees can have a column per value of, those of the fewest values first to be counted."""
+    sizes = sorted((len(values), place) for place, values in enumerate(plan.categories))
+    totals = accumulate(size for size, _ in sizes)
+    return sorted(place for (_, place), total in zip(sizes, totals, strict=True) if total <= _MAX_ONE_HOT)
 
 
 def _columns(plan: Plan, numbers: Any, dates: Any, *texts: tuple[str, Any, Sequence[int]]) -> ColumnTransformer:

@@ -45,11 +45,25 @@ def test_every_recipe_passes(task, recipe):
 
 
 @pytest.mark.parametrize("recipe", ["hist_gradient_boosting", "random_forest", "extra_trees"])
-def test_one_hot_encoding_before_trees_passes(recipe):
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_one_hot_encoding_before_trees_passes(task, recipe):
     """The other encoder of the search."""
-    fits = understood("multiclass")
+    fits = understood(task)
 
     assert certified(fits, fits.fitted((1.0, fits.pipeline(recipe, one_hot=True)))).passed
+
+
+def test_a_category_of_too_many_values_keeps_its_codes_before_trees():
+    """The narrower ones get a column per value while there are few enough columns; both encoders stand in one file."""
+    random = np.random.default_rng(0)
+    texts = {f"t{size}": [f"v{n}" for n in random.integers(0, size, 3000)] for size in (4, 200, 250)}
+    fits = understood_table(table({**texts, "y": ["yes" if one == "v1" else "no" for one in texts["t4"]]}))
+
+    blend = fits.fitted((1.0, fits.pipeline("random_forest", one_hot=True)))
+
+    columns = blend.members[0][1][0].transform(fits.data.inputs(fits.data.held_out))
+    assert columns.shape[1] == 4 + 200 + 1
+    assert certified(fits, blend).passed
 
 
 @pytest.mark.parametrize("recipe", sorted(CALIBRATED))
