@@ -54,7 +54,7 @@ def test_a_busy_server_is_asked_again_when_it_said(visitor: Page, published: Pub
     visitor.route("**/api/predict/**", refuse_once)
     visitor.goto(f"/models/{published.penguins}")
     prediction = visitor.get_by_role("region", name="Prediction")
-    expect(prediction).to_contain_text("Too many predictions Asked again by itself in 1 s.")
+    expect(prediction).to_contain_text("Too many predictions. Asked again by itself in 1 s.")
     expect(prediction).to_contain_text("answered in")
 
 

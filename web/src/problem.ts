@@ -25,6 +25,11 @@ export class Problem extends Error {
     return this.status === 404 || this.status === 422;
   }
 
+  /** What happened, as a sentence to go on from: the server's end without a full stop. */
+  get sentence(): string {
+    return /[.!?…]$/.test(this.message) ? this.message : `${this.message}.`;
+  }
+
   /** Whatever was thrown, as a problem. */
   static from(error: unknown): Problem {
     return error instanceof Problem ? error : new Problem(String(error), { status: 0, code: "site" });
