@@ -235,6 +235,9 @@ def test_no_signed_in_page_violates_a_rule(
         settle(page)
         found[name] = violations(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        if name != "nothing-here":
+            ways = page.get_by_role("navigation", name="Workspace")
+            expect(ways.locator("[aria-current]")).to_be_in_viewport(ratio=0.9)
     page.goto("/workspace/keys")
     page.get_by_role("button", name="New key").click()
     found["dialog"] = violations(page)
