@@ -41,7 +41,8 @@ _SEARCH_SHARE = 0.6  # of the time budget; the rest is for the refit, the certif
 _SEARCH_SHARE_SMALL = 0.75  # where those take little
 _CALIBRATION_FOLDS = 5
 _PATIENCE_SECONDS = 30.0  # however small the budget: a second fit of a small table is never given up for it
-_REFITTED_ROWS = 5_000
+_SMALL_TABLE = 5_000  # rows
+_REFITTED_ROWS = 20_000
 """Up to here a fifth more rows to learn from matters: the served file learns from all once its twin has been judged."""
 
 
@@ -132,7 +133,7 @@ class _Run:
     @property
     def search_seconds(self) -> float:
         """How long the search may take."""
-        is_small = len(self.data.target.answers) <= _REFITTED_ROWS
+        is_small = len(self.data.target.answers) <= _SMALL_TABLE
         return self.options.time_budget_seconds * (_SEARCH_SHARE_SMALL if is_small else _SEARCH_SHARE)
 
     def train(self) -> Trained:

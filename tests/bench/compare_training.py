@@ -36,17 +36,18 @@ _VERSION += "f'XGBoost {x.__version__}, scikit-learn {sklearn.__version__}')"
 
 
 def main() -> None:
-    """Print a line per table and seed, and what they add up to."""
+    """Print a line per table and seed, and what they add up to; whoever ends it early has all tables of the seeds so far."""
     options = _options()
     outcomes: list[Outcome] = []
-    for name, frame in tables(options.folder):
-        if options.only and name not in options.only:
-            continue
-        for seed in range(options.first_seed, options.first_seed + options.seeds):
-            outcome = _compare(name, frame, seed, options)
-            outcomes.append(outcome)
-            print(row(outcome), flush=True)
-    told = report(outcomes, options.seconds, options.seeds, _flaml_version(options.flaml))
+    wanted = [(name, frame) for name, frame in tables(options.folder) if not options.only or name in options.only]
+    version = _flaml_version(options.flaml)
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        for name, frame in wanted:
+            if options.kept and not _is_kept(name, seed, options):
+                continue
+            outcomes.append(_compare(name, frame, seed, options))
+            print(row(outcomes[-1]), flush=True)
+    told = report(outcomes, options.seconds, version)
     if options.write:
         RESULTS.write_text(told, encoding="utf-8")
     print(told)
@@ -61,6 +62,7 @@ def _options() -> Any:
     parser.add_argument("--flaml", type=Path, help="the Python of an environment with FLAML")
     parser.add_argument("--folder", type=Path, help="CSV files; the last column of each is its target")
     parser.add_argument("--keep", type=Path, help="where answers of others are kept for the next time")
+    parser.add_argument("--kept", action="store_true", help="sum up what is kept, and ask nobody")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     return parser.parse_args()
 
@@ -87,6 +89,14 @@ def _compare(name: str, frame: pd.DataFrame, seed: int, options: Any) -> Outcome
     return Outcome(name, frame.shape[0], frame.shape[1] - 1, seed, classes, scores, note)
 
 
+def _is_kept(name: str, seed: int, options: Any) -> bool:
+    return all((_kept_folder(name, seed, options) / f"{who}.npz").exists() for who in ("ours", "flaml", "picked"))
+
+
+def _kept_folder(name: str, seed: int, options: Any) -> Path:
+    return Path(options.keep / f"{name}-{seed}-{options.seconds:g}")
+
+
 @contextmanager
 def _folder(name: str, seed: int, options: Any) -> Iterator[Path]:
     """Give a place for the answers to one question."""
@@ -94,7 +104,7 @@ def _folder(name: str, seed: int, options: Any) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as made:
             yield Path(made)
         return
-    kept = options.keep / f"{name}-{seed}-{options.seconds:g}"
+    kept = _kept_folder(name, seed, options)
     kept.mkdir(parents=True, exist_ok=True)
     yield kept
 

@@ -64,7 +64,7 @@ def row(outcome: Outcome) -> str:
     return f"{outcome.table}, seed {outcome.seed}: {'; '.join(shown)}; {outcome.note}"
 
 
-def report(outcomes: Sequence[Outcome], seconds: float, seeds: int, others: str) -> str:
+def report(outcomes: Sequence[Outcome], seconds: float, others: str) -> str:
     """Write all of it as a document."""
     present = [who for who in (*_RANKED, "picked") if who in outcomes[0].scores]
     against = [who for who in ("flaml", "best", "picked", *PLAIN) if who == "best" or who in outcomes[0].scores]
@@ -72,10 +72,10 @@ def report(outcomes: Sequence[Outcome], seconds: float, seeds: int, others: str)
     lines = [
         "# Training beside FLAML and plain scikit-learn",
         "",
-        _circumstances(seconds, seeds, others),
+        _circumstances(seconds, others),
         "",
-        f"| table (rows × columns) | score | {' | '.join(_NAMES[who] for who in present)} |",
-        f"|---|---|{'---:|' * len(present)}",
+        f"| table (rows × columns) | seeds | score | {' | '.join(_NAMES[who] for who in present)} |",
+        f"|---|---:|---|{'---:|' * len(present)}",
         *(_line([one for one in outcomes if one.table == table], present) for table in tables),
         "",
         f"| Rowcast against | better | level (within {_LEVEL:.0%}) | worse | tables ahead by the mean of the seeds |",
@@ -88,13 +88,13 @@ def report(outcomes: Sequence[Outcome], seconds: float, seeds: int, others: str)
     return "\n".join(lines)
 
 
-def _circumstances(seconds: float, seeds: int, others: str) -> str:
+def _circumstances(seconds: float, others: str) -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     cpu = next((line for line in lines if line.startswith("model name")), "model name: unknown").split(":")[1]
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by `python -m tests.bench.compare_training` on {os.cpu_count()} cores of"
         f"{cpu} ({platform.machine()}), Python {platform.python_version()}, scikit-learn {version('scikit-learn')}; {others}. "
-        f"{seeds} seeds, each with a quarter of the rows put aside at random; {seconds:g} CPU seconds on one thread for Rowcast and "
+        f"Each seed puts a quarter of the rows aside at random; {seconds:g} CPU seconds on one thread for Rowcast and "
         "FLAML each, one at a time. Shown is the mean over the seeds of log loss (lower is better) or R² (higher is better); the "
         "best of a line is bold. scikit-learn's defaults stand behind mean imputation and one-hot columns."
     )
@@ -106,7 +106,7 @@ def _line(outcomes: Sequence[Outcome], present: Sequence[str]) -> str:
     best = (min if first.classes else max)(means.values())
     shown = [f"**{mean:.4f}**" if mean == best else f"{mean:.4f}" for mean in means.values()]
     score = "log loss" if first.classes else "R²"
-    return f"| {first.table} ({first.rows:,} × {first.columns}) | {score} | {' | '.join(shown)} |"
+    return f"| {first.table} ({first.rows:,} × {first.columns}) | {len(outcomes)} | {score} | {' | '.join(shown)} |"
 
 
 def _sums(outcomes: Sequence[Outcome], other: str) -> str:
