@@ -39,7 +39,6 @@ def test_lighthouse_finds_nothing_to_better(debugging_port: int, base_url: str, 
         {"url": f"{base_url}/models/{published.penguins}", "skipped": []},
         # Search engines are kept away from it, which is no fault.
         {"url": f"{base_url}/sign-in", "skipped": ["is-crawlable"]},
-        {"url": f"{base_url}/docs", "skipped": []},
     ]
     done = subprocess.run(
         [tools.node(), SCRIPT, str(debugging_port), json.dumps(pages)],
