@@ -11,9 +11,16 @@ from uuid_utils import uuid7
 
 from tests.conftest import RunningStack, User
 from tests.e2e.conftest import violations
+from tests.e2e.test_site_docs import DIFFERENCE, differs
 from tests.e2e.test_site_training import PROFILED_MS, file, settle
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(240)]
+
+SEARCHED = (
+    ("hist_gradient_boosting", 0.36), ("random_forest", 0.45), ("extra_trees", 0.41), ("linear", 0.33),
+    ("hist_gradient_boosting", 0.31), ("random_forest", 0.38), ("linear", 0.29), ("extra_trees", 0.34),
+)  # fmt: skip
+"""Trials of a run that is told, not trained: the same picture each time."""
 
 
 def test_lost_connection_ended_session_and_busy_storage_do_not_lose_an_upload(
@@ -119,13 +126,19 @@ def test_a_run_is_watched_without_sockets_through_an_outage_in_two_tabs(
     expect(page.get_by_role("table", name="Training runs")).to_contain_text(unique)
 
 
-def test_a_run_is_watched_over_one_socket(stack: RunningStack, signed_in: Callable[..., Page], unique: str) -> None:
-    """Each event is drawn as it comes; a reload brings back what was before it, over a socket again."""
+def test_a_run_is_watched_over_one_socket(stack: RunningStack, signed_in: Callable[..., Page]) -> None:
+    """Each event is drawn as it comes; a reload brings back what was before it, over a socket again; the documentation shows it."""
     analyst = stack.create_user("analyst")
-    run_id = running_run(stack, analyst, unique)
-    page = signed_in(analyst, "/workspace/account")
+    run_id = running_run(stack, analyst, "penguins-by-island", "island")
+    page = signed_in(
+        analyst,
+        "/workspace/account",
+        viewport={"width": 1280, "height": 860},
+        color_scheme="light",
+        reduced_motion="reduce",
+    )
     sockets: list[WebSocket] = []
-    page.on("websocket", sockets.append)
+    page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108  Playwright marks the function
     page.goto(f"/workspace/runs/{run_id}")
     board = page.get_by_role("table", name="Leaderboard of trials")
     expect(page.get_by_text("The first trial is on its way.")).to_be_visible()
@@ -141,6 +154,17 @@ def test_a_run_is_watched_over_one_socket(stack: RunningStack, signed_in: Callab
     expect(board).to_contain_text("linear")
     expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
     assert len(sockets) == 2
+
+    for recipe, score in SEARCHED:
+        say(
+            stack, run_id, "trial", recipe=recipe, score=score, seconds=0.1, parameters={}, message=f"{recipe}: {score}"
+        )
+    said = {"task": "multiclass", "metric": "log_loss", "message": "Trying recipes", "progress": 0.6}
+    say(stack, run_id, "stage", stage="search", elapsed_seconds=18, **said)
+    expect(page.locator("dl div", has_text="Trials")).to_contain_text(str(len(SEARCHED) + 2))
+    expect(page.get_by_text("Trying recipes").first).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+    assert differs(page, "live-run.png") < DIFFERENCE
 
 
 def test_empty_missing_and_failed_states_violate_no_rule(
@@ -172,7 +196,7 @@ def test_empty_missing_and_failed_states_violate_no_rule(
     assert {name: objections for name, objections in found.items() if objections} == {}
 
 
-def running_run(stack: RunningStack, owner: User, slug: str) -> str:
+def running_run(stack: RunningStack, owner: User, slug: str, target: str = "b") -> str:
     """Put a run there that some worker has taken up and says nothing of: the one of this stack leaves it alone."""
     with stack.connect() as connection:
         dataset = connection.execute(
@@ -182,8 +206,8 @@ def running_run(stack: RunningStack, owner: User, slug: str) -> str:
         ).fetchone()
         assert dataset is not None
         made = connection.execute(
-            "insert into public.runs (dataset_id, model_slug, target, created_by) values (%s, %s, 'b', %s) returning id",
-            (dataset[0], slug, owner.id),
+            "insert into public.runs (dataset_id, model_slug, target, created_by) values (%s, %s, %s, %s) returning id",
+            (dataset[0], slug, target, owner.id),
         ).fetchone()
         assert made is not None
         connection.execute("set local search_path = procrastinate, public")
