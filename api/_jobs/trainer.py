@@ -6,6 +6,7 @@ worker over its standard streams only: one JSON event per line out, and the end 
 so it goes too. Its memory is limited, so that a table which does not fit ends in a sentence.
 """
 
+import gc
 import os
 import resource
 import signal
@@ -28,7 +29,9 @@ ENDED = "ended"
 
 PROFILE_FILE = "profile.json"
 
-_LIBRARIES_MB = 500
+_GARBAGE_THRESHOLD = (700, 10, 10)
+_LIBRARIES_MB = 600
+"""What a training takes besides its table: libraries 360, threads and their heaps 100, and what comes and goes."""
 _TABLE_SHARE = 0.7
 _MEMORY_ENDED = "It does not fit into the memory of the worker ({limit} MB); use fewer rows or columns."
 
@@ -51,6 +54,8 @@ class Order:
 
 def main() -> None:
     """Read the order from the first line of input and carry it out."""
+    # Its memory is bounded: it is to be as tidy as Python is by itself, not as seldom as the functions are (`api`).
+    gc.set_threshold(*_GARBAGE_THRESHOLD)
     order = Order(**orjson.loads(sys.stdin.buffer.readline()))
     # What libraries print must not get between the events.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)

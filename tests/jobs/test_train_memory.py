@@ -9,12 +9,12 @@ import pytest
 from api._jobs.train_run import carry_out
 from api._lib.settings import settings
 
-COLUMNS, ROWS = 20, 6_000
+COLUMNS, ROWS = 20, 20_000
 
 
 @pytest.fixture(scope="module")
 def table() -> str:
-    """Write a table of numbers that takes some ten megabytes in training."""
+    """Write a table of numbers that takes some forty megabytes in training."""
     numbers = np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).round(4)
     lines = [",".join([*map(str, row), "ab"[row[0] > 0]]) for row in numbers.tolist()]
     return "\n".join([",".join([*(f"x{place}" for place in range(COLUMNS)), "species"]), *lines])
@@ -34,20 +34,20 @@ def test_a_table_that_does_not_fit_is_sampled(
     bench: Any, unique: str, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The version is certified, and its card tells how many of the rows it knows."""
-    run = train(bench, unique, table, 507, monkeypatch)
+    run = train(bench, unique, table, 640, monkeypatch)
 
     assert bench.state(run) == "succeeded", bench.reason(run)
     card = bench.value("select card from public.versions where run_id = %s", run)
     (said,) = [one for one in card["warnings"] if "random sample" in one]
     assert f"The table of {ROWS} rows needs about" in said
-    assert 1_000 < card["dataset"]["rows"] < ROWS
+    assert 5_000 < card["dataset"]["rows"] < ROWS
 
 
 def test_a_table_of_which_too_little_fits_is_refused(
     bench: Any, unique: str, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some hundred rows of six thousand are no fair sample: the reason says what to change."""
-    run = train(bench, unique, table, 501, monkeypatch)
+    """Some hundred rows of twenty thousand are no fair sample: the reason says what to change."""
+    run = train(bench, unique, table, 601, monkeypatch)
 
     assert bench.state(run) == "failed"
     assert "does not fit into memory" in bench.reason(run)
