@@ -31,6 +31,34 @@ create schema if not exists extensions;
 grant usage on schema extensions to anon, authenticated, service_role;
 """
 
+_FOOTHOLDS = """
+do $$
+declare
+  held record;
+begin
+  for held in
+    select thing.oid::regclass as name, thing.relkind = 'S' as is_sequence
+    from pg_class as thing
+    where thing.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      and exists (
+        select from pg_class as guarded where guarded.relnamespace = thing.relnamespace and guarded.relrowsecurity
+      )
+      and not case when thing.relkind = 'S' then has_sequence_privilege('supabase_lite', thing.oid, 'usage, select, update')
+        else has_table_privilege(
+          'supabase_lite', thing.oid, 'select, insert, update, delete, truncate, references, trigger'
+        ) end
+  loop
+    if held.is_sequence then
+      execute format('grant select on sequence %s to supabase_lite', held.name);
+    else
+      execute format('grant references on table %s to supabase_lite', held.name);
+    end if;
+  end loop;
+end $$;
+"""
+"""PostgreSQL refuses a broad grant with a warning only to a role that may do anything at all with each table. With a table that
+somebody has made by hand it would be an error, and the doors' first answer with it."""
+
 
 def is_answering(url: str) -> bool:
     """Tell whether PostgreSQL takes connections."""
@@ -47,6 +75,7 @@ def furnish(connection: psycopg.Connection, known: Secrets) -> None:
         connection.execute(_ROLES)
         password = sql.Literal(known.supabase_lite_password)
         connection.execute(sql.SQL("alter role supabase_lite password {}").format(password))
+        connection.execute(_FOOTHOLDS)
 
 
 def has_auth(connection: psycopg.Connection) -> bool:

@@ -49,6 +49,13 @@ class Machine:
         out, err = process.communicate(timeout=seconds)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def up(self, *options: str) -> "subprocess.CompletedProcess[str]":
+        """Start the stack in the background; if that fails, say what it said."""
+        done = self.run("up", "--detach", *options, seconds=240)
+        log = self.settings.logs / "stack.log"
+        assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
+        return done
+
     def status(self) -> dict:
         """Ask for the status as a program does."""
         return json.loads(self.run("status", "--json").stdout)
