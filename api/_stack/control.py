@@ -20,7 +20,7 @@ START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 INTRODUCTION_SECONDS = 10.0
 _POLL_SECONDS = 0.05
-_DATA = ("pg", "redis", "supabase", "cache", "env", "gallery", "state.json", "lock")
+_DATA = ("pg", postgres.DRAFT, "redis", "supabase", "cache", "env", "gallery", "state.json", "lock")
 """What a stack keeps in its home. The folder holds what is installed as well, which stays."""
 
 

@@ -18,6 +18,7 @@ from api._stack.errors import ServiceFailed, StackError
 from api._stack.processes import Service, identity
 from api._stack.settings import Settings
 
+DRAFT = "pg.new"
 _UNPRIVILEGED = "nobody"
 _FALLBACK = Path("/var/lib")
 _LOCALE = "C.UTF-8"
@@ -110,17 +111,19 @@ def _open_up(folder: Path) -> None:
 
 
 def _initialise(cluster: Cluster, settings: Settings, password: str) -> None:
-    shutil.rmtree(cluster.data, ignore_errors=True)
-    cluster.data.mkdir(mode=0o700, parents=True)
+    """Make the data folder: beside its place, for one that was begun and not finished looks like a finished one."""
+    draft = cluster.data.with_name(DRAFT)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700, parents=True)
     log = settings.logs / "database.log"
     log.parent.mkdir(mode=0o700, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=cluster.data.parent, prefix=".pw-") as secret:
         secret.write(password)
         secret.flush()
         if cluster.user is not None:
-            os.chown(cluster.data, cluster.user, -1)
+            os.chown(draft, cluster.user, -1)
             os.chown(secret.name, cluster.user, -1)
-        command = [str(cluster.install / "bin" / "initdb"), "--pgdata", str(cluster.data), "--username=postgres"]
+        command = [str(cluster.install / "bin" / "initdb"), "--pgdata", str(draft), "--username=postgres"]
         command += ["--auth=scram-sha-256", f"--pwfile={secret.name}", "--encoding=UTF8", "--locale=C", "--no-sync"]
         command += ["--locale-provider=builtin", f"--builtin-locale={_LOCALE}", "--no-instructions"]
         done = subprocess.run(
@@ -136,9 +139,11 @@ def _initialise(cluster: Cluster, settings: Settings, password: str) -> None:
     with log.open("a", encoding="utf-8") as file:
         file.write(done.stdout + done.stderr)
     if done.returncode:
-        shutil.rmtree(cluster.data, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
         last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
         raise ServiceFailed("database", "could not be initialised", log, last)
+    shutil.rmtree(cluster.data, ignore_errors=True)
+    draft.rename(cluster.data)
 
 
 def _is_reachable(path: Path) -> bool:

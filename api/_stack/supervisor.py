@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from api._stack import watchdog
+from api._stack.interrupts import whole
 from api._stack.processes import Child, Service
 
 _WATCH_SECONDS = 0.25
@@ -79,7 +80,8 @@ class Supervisor:
         return self._crashes.get(name, 0)
 
     def _start(self, service: Service) -> Child:
-        with self._lock:
+        # A child that is started and not yet noted would be left behind by whoever interrupts just then.
+        with self._lock, whole():
             child = Child(service)
             self._tell_watchdog(f"+{child.pid}")
             self._children[service.name] = child

@@ -63,13 +63,16 @@ class Machine:
     def processes(self) -> list[psutil.Process]:
         """Find every process that has anything to do with this home, whoever started it."""
         ports = {f"{port}" for port in asdict(self.settings.ports).values()}
+        addresses = tuple(f":{port}" for port in ports)  # what is left of a Redis's command line
         found = []
         for process in psutil.process_iter():
             try:
-                words = {*process.cmdline(), *process.environ().values()}
+                words = {word.strip() for word in (*process.cmdline(), *process.environ().values())}
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-            is_ours = any(str(self.settings.home) in word for word in words) or bool(ports & words)
+            is_ours = (
+                any(str(self.settings.home) in word or word.endswith(addresses) for word in words) or ports & words
+            )
             if is_ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         return found

@@ -1,11 +1,15 @@
 """However the stack is ended, nothing is left running, and the data is still there."""
 
+import os
 import signal
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from api._stack import secrets, state
+from api._stack import postgres, secrets, state
+from api._stack.interrupts import interruptible, whole
+from api._stack.settings import Ports, Settings
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
@@ -38,6 +42,39 @@ def test_a_signal_while_starting_leaves_nothing(machine):
 
     assert process.returncode == 130
     assert machine.wait_until_empty(15) == []
+
+
+def test_what_is_begun_is_noted_before_an_interruption():
+    """A child that is being started when the signal comes is in the list of those to end."""
+    noted = []
+
+    def begin():
+        with interruptible():
+            with whole():
+                os.kill(os.getpid(), signal.SIGINT)
+                noted.append("child")
+            noted.append("more")
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+
+    assert noted == ["child"]
+
+
+def test_a_database_that_was_begun_is_begun_anew(tmp_path, monkeypatch):
+    """Interrupted while the data folder is made, the next start does not take the half of it for the whole."""
+
+    def interrupted(command, **_):
+        (Path(command[command.index("--pgdata") + 1]) / "PG_VERSION").write_text("18")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(postgres.subprocess, "run", interrupted)
+    cluster = postgres.Cluster(tmp_path, tmp_path / "pg", None)
+
+    with pytest.raises(KeyboardInterrupt):
+        postgres._initialise(cluster, Settings(home=tmp_path, ports=Ports.free()), "secret")
+
+    assert not cluster.data.exists()
 
 
 def test_data_stays_when_the_stack_is_stopped_and_goes_with_reset(machine):
