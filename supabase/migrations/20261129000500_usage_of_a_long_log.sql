@@ -1,6 +1,23 @@
 -- The meter of a log of millions of rows is read without walking through it: what came in is taken from the counts, and
 -- the oldest row from the index of each model.
 
+-- Some versions of Storage keep the facts about a file as a text that holds JSON, others as JSON: its size is read from both.
+
+create function private.stored_bytes() returns bigint
+language sql stable security definer set search_path = ''
+as $$
+  select coalesce(sum(
+    case jsonb_typeof(held.metadata)
+      when 'string' then ((held.metadata #>> '{}')::jsonb ->> 'size')::bigint
+      else (held.metadata ->> 'size')::bigint
+    end
+  ), 0)
+  from storage.objects as held;
+$$;
+
+comment on function private.stored_bytes() is 'How many bytes the files in Storage take.';
+revoke all on function private.stored_bytes() from public;
+
 create or replace function public.usage() returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -31,9 +48,7 @@ begin
         from public.traffic_hours as held where held.hour >= now() - interval '7 days'
       ) as asked
     ),
-    'storage_bytes', (
-      select coalesce(sum((held.metadata ->> 'size')::bigint), 0) from storage.objects as held
-    ),
+    'storage_bytes', private.stored_bytes(),
     'requests_this_month', (
       select coalesce(sum(held.requests), 0) from public.traffic_hours as held where held.hour >= month
     ),

@@ -80,6 +80,7 @@ def test_somebody_signs_up_reloads_and_signs_out(open_browser: Opener) -> None:
 
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(tab.get_by_role("heading", name="Your session has ended")).to_be_visible()
+    expect(tab.get_by_text(person.email, exact=True)).to_have_count(0)
     assert page.evaluate("localStorage.getItem('rowcast-session')") is None
 
 

@@ -96,7 +96,7 @@ def test_documentation_keeps_nobody_out(browser: Browser, base_url: str, theme: 
     )
     page = context.new_page()
     found: dict[str, object] = {}
-    for path in ("/docs/predict", "/docs/architecture", "/docs/api"):
+    for path in ("/docs/predict", "/docs/migrating", "/docs/architecture", "/docs/api"):
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.wait_for_load_state("networkidle")

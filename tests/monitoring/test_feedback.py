@@ -61,6 +61,15 @@ def test_offsets_of_any_size_are_understood(as_owner: httpx.Client, watched: Wat
     assert known == datetime(2026, 11, 20, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [("12", 12), (" -1.5e3 ", -1500), ("1e-400", 0), ("1e999", None), ("9" * 400, None), ("Adelie", None)],
+)
+def test_numbers_beyond_range_are_no_values(watched: Watched, sent: str, meant: float | None):
+    """They stop neither those sent beside them nor the sums of squared errors."""
+    assert watched.value("select private.number_meant(%s)", sent) == meant
+
+
 def test_many_come_as_csv(as_owner: httpx.Client, watched: Watched):
     """A table of ids and values is taken, each line by itself; what cannot be taken is named by its line."""
     known = watched.log(predicted("Adelie"), predicted("Gentoo"), predicted("Gentoo"))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from api._commands.deploy.slim import is_never_loaded
 from api._commands.doctor.finding import Finding, fail, ok, skip, warn
 from api._commands.doctor.subject import Subject
 
@@ -67,7 +68,8 @@ def _estimate(root: Path) -> Counter[str]:
             files = distribution(name).files or []
         except PackageNotFoundError:
             continue  # for another platform, or for another Python
-        paths = (Path(str(each.locate())) for each in files if each.suffix != ".pyc")
+        taken = (each for each in files if each.suffix != ".pyc" and not is_never_loaded(_VENDORED + each.as_posix()))
+        paths = (Path(str(each.locate())) for each in taken)
         sizes[name] += sum(path.stat().st_size for path in paths if path.is_file())
     return sizes
 

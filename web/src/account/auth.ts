@@ -8,7 +8,7 @@
 import { AuthClient, type AuthError, type EmailOtpType, isAuthRetryableFetchError } from "@supabase/supabase-js";
 import { getConfig, sendInTime } from "../api";
 import { Problem } from "../problem";
-import { keeper, SESSION_KEY } from "./keeper";
+import { keeper, LEFT_KEY, SESSION_KEY } from "./keeper";
 import { toProblem } from "./problems";
 import { follow, lastingToken } from "./session.svelte";
 
@@ -143,6 +143,7 @@ export async function setPassword(password: string): Promise<void> {
  */
 export async function signOut(scope: "local" | "global" | "others"): Promise<void> {
   isLeaving = scope !== "others";
+  if (isLeaving) keeper.setItem(LEFT_KEY, String(Date.now()));
   try {
     const { client } = await open();
     settle(await client.signOut({ scope }));

@@ -2,6 +2,9 @@
 
 export const SESSION_KEY = "rowcast-session";
 
+/** When somebody signed out here, in any tab. */
+export const LEFT_KEY = "rowcast-left";
+
 const memory = new Map<string, string>();
 
 export const keeper = {

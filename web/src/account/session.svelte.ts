@@ -7,7 +7,7 @@
  * All tabs read the same place, so they change together.
  */
 
-import { keeper, SESSION_KEY } from "./keeper";
+import { keeper, LEFT_KEY, SESSION_KEY } from "./keeper";
 
 export interface Account {
   id: string;
@@ -18,7 +18,7 @@ interface Session {
   account: Account | null;
   /** Somebody was signed in, and it ended without a wish from this tab: it ran out, or was ended elsewhere. */
   hasEnded: boolean;
-  /** Whose pages are open: who is signed in, or was until the session ended by itself. */
+  /** Whose pages stay: who is signed in, or was until the session ended by itself. */
   owner: string | null;
 }
 
@@ -38,6 +38,9 @@ let renew: Renewal = () => Promise.resolve(null);
 
 /** A token this close to its end is renewed before it is used. */
 const MARGIN_MS = 60_000;
+
+/** So long after somebody has signed out, the end of the session is taken for theirs. */
+const LEAVING_MS = 30_000;
 
 export const session = $state<Session>(sessionOf(accountOf(readKept())));
 
@@ -78,9 +81,14 @@ export function follow(isUnasked: boolean): void {
   if (account?.id !== session.account?.id) void forgetMine();
   const wasOver = session.hasEnded;
   session.hasEnded = account === null && isUnasked;
-  session.owner = session.hasEnded ? session.owner : (account?.id ?? null);
+  // Who signed out, in whatever tab, leaves nothing behind on the others' screens.
+  session.owner = session.hasEnded && !hasLeft() ? session.owner : (account?.id ?? null);
   session.account = account;
   if (wasOver && account) dispatchEvent(new Event(SIGNED_IN_AGAIN));
+}
+
+function hasLeft(): boolean {
+  return Date.now() - Number(keeper.getItem(LEFT_KEY) ?? 0) < LEAVING_MS;
 }
 
 /** Take away what `device/kept.ts` kept for whoever was signed in. */
