@@ -5,16 +5,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api._lib import registry
 from api._lib.app import create_app
-from api._lib.auth import Caller, Trainer
+from api._lib.auth import Trainer
 from api._lib.bodies import CSV_TYPES
+from api._lib.callers import Caller
 from api._lib.errors import Conflict, MediaTypeUnsupported, RequestInvalid, Unavailable
 from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
+from api._lib.schema import Schema, Sent
 from api._lib.store import datasets, files
 from api._lib.store.batches import BATCHES
 from api._lib.times import Time
@@ -33,10 +35,8 @@ BatchId = Annotated[Uuid, Path(description="Id of the batch")]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
-class BatchOrder(BaseModel):
+class BatchOrder(Sent):
     """A dataset to be scored."""
-
-    model_config = ConfigDict(extra="forbid")
 
     dataset_id: Uuid = Field(description="A dataset that is ready. Its target column may be there or not")
     model: str = Field(
@@ -47,7 +47,7 @@ class BatchOrder(BaseModel):
     )
 
 
-class Batch(BaseModel):
+class Batch(Schema):
     """One batch."""
 
     id: str
@@ -67,13 +67,13 @@ class Batch(BaseModel):
     finished_at: Time | None
 
 
-class BatchList(BaseModel):
+class BatchList(Schema):
     """Batches, newest first."""
 
     batches: list[Batch]
 
 
-class Result(BaseModel):
+class Result(Schema):
     """Where the result lies."""
 
     url: str = Field(description="Good for an hour, for whoever has it")

@@ -7,23 +7,25 @@ The platform's cron calls it once a day; the database pokes it whenever somethin
 import hmac
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api._lib.app import create_app
 from api._lib.delivery_round import Round, make_sender
 from api._lib.errors import CredentialRejected
+from api._lib.late import LateRoute
 from api._lib.openapi import PERSON
 from api._lib.problems import problems
+from api._lib.schema import Schema
 from api._lib.settings import settings
 from api._lib.store import chores, deliveries
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=LateRoute)
 
 SWEEP_SECONDS = 25.0
 """With the last attempts' patience behind it, this ends well before the platform would end the function."""
 
 
-class Swept(BaseModel):
+class Swept(Schema):
     """What was done."""
 
     delivered: int = Field(description="Webhooks that arrived")

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api._lib import conditional, snapshots
 from api._lib.app import create_app
-from api._lib.auth import Caller, Trainer
+from api._lib.auth import Trainer
+from api._lib.callers import Caller
 from api._lib.dataset_schemas import (
     AnnouncedDataset,
     Completion,

@@ -6,22 +6,25 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from api._lib.app import create_app
-from api._lib.auth import AnyCaller, Caller
+from api._lib.auth import AnyCaller
 from api._lib.bodies import CSV_TYPES
+from api._lib.callers import Caller
 from api._lib.errors import NotSignedIn, RequestInvalid, RequestMalformed
 from api._lib.hot import read_body
+from api._lib.late import LateRoute
 from api._lib.openapi import ANYONE
 from api._lib.problems import explain_invalid, problems
+from api._lib.schema import Schema, Sent
 from api._lib.store import feedback as store
 from api._lib.times import Moment
 from api._lib.uuids import Uuid
 from models.contract import coerce_category
 
-router = APIRouter(tags=["feedback"])
+router = APIRouter(tags=["feedback"], route_class=LateRoute)
 
 MAX_ACTUALS = 10_000
 MAX_ROW = 2**31 - 1
@@ -36,10 +39,8 @@ def _check_actual(value: object) -> object:
     raise PydanticCustomError("actual", "send a text of at most 10000 characters, a number, true or false")
 
 
-class Actual(BaseModel):
+class Actual(Sent):
     """What turned out to be true of one predicted row."""
-
-    model_config = ConfigDict(extra="forbid")
 
     prediction_id: Uuid = Field(description="The `id` of the answer")
     row: Row = 0
@@ -51,18 +52,14 @@ class Actual(BaseModel):
     )
 
 
-class Actuals(BaseModel):
+class Actuals(Sent):
     """Many of them."""
-
-    model_config = ConfigDict(extra="forbid")
 
     actuals: list[Actual] = Field(min_length=1, max_length=MAX_ACTUALS)
 
 
-class Opinion(BaseModel):
+class Opinion(Sent):
     """A thumb up or down on one predicted row. The last one stands."""
-
-    model_config = ConfigDict(extra="forbid")
 
     prediction_id: Uuid = Field(description="The `id` of the answer")
     row: Row = 0
@@ -70,7 +67,7 @@ class Opinion(BaseModel):
     comment: str = Field(default="", max_length=500)
 
 
-class Refused(BaseModel):
+class Refused(Schema):
     """An actual that was not taken."""
 
     index: int = Field(description="Its place in what was sent, from 0")
@@ -78,7 +75,7 @@ class Refused(BaseModel):
     detail: str
 
 
-class Taken(BaseModel):
+class Taken(Schema):
     """What became of what was sent. Sending the same again changes nothing."""
 
     accepted: int = Field(description="New ones")

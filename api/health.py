@@ -9,16 +9,18 @@ from typing import Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api._lib import VERSION, conditional, kv
 from api._lib.app import create_app
 from api._lib.errors import ApiError, Unavailable
+from api._lib.late import LateRoute
 from api._lib.problems import PROBLEM_MEDIA_TYPE, problem_body, problems
+from api._lib.schema import Schema
 from api._lib.settings import settings
 from api._lib.store import condition
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=LateRoute)
 
 LONG_WAIT_SECONDS = 120.0
 """A run that waits longer than this has no worker, or too few."""
@@ -28,7 +30,7 @@ _LIBRARIES = ("fastapi", "numpy", "onnxruntime", "pydantic")
 State = Literal["pass", "warn", "fail"]
 
 
-class Health(BaseModel):
+class Health(Schema):
     """What runs here."""
 
     status: State = Field(description="Always 'pass': whoever answers is alive", examples=["pass"])
@@ -39,7 +41,7 @@ class Health(BaseModel):
     libraries: dict[str, str] = Field(examples=[{"onnxruntime": "1.32.0"}])
 
 
-class Check(BaseModel):
+class Check(Schema):
     """How one part is."""
 
     status: State
@@ -47,14 +49,14 @@ class Check(BaseModel):
     detail: str | None = Field(description="What is wrong, in one line")
 
 
-class Budget(BaseModel):
+class Budget(Schema):
     """Commands of the key-value store in this month, all instances together."""
 
     spent: int
     budget: int
 
 
-class Readiness(BaseModel):
+class Readiness(Schema):
     """Every part by name: database and storage must pass; without the others work goes on, slower or later."""
 
     status: State
@@ -62,7 +64,7 @@ class Readiness(BaseModel):
     kv_commands: Budget | None = Field(description="Null where there is no key-value store")
 
 
-class Config(BaseModel):
+class Config(Schema):
     """What a page in a browser needs to sign people in. Public by nature."""
 
     supabase_url: str | None = Field(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Body, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api._lib.app import create_app
 from api._lib.auth import Person
@@ -15,6 +15,7 @@ from api._lib.errors import NotFound, RequestInvalid
 from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import PERSON
 from api._lib.problems import problems
+from api._lib.schema import Schema, Sent
 from api._lib.store import keys as store
 from api._lib.store import models
 from api._lib.times import Moment, Time
@@ -30,10 +31,8 @@ _SECRET_CHARACTERS = 40
 Scope = Literal["predict", "feedback", "train", "admin"]
 
 
-class KeyOrder(BaseModel):
+class KeyOrder(Sent):
     """What a new key shall be good for."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=80, description="What it is for", examples=["checkout service"])
     scopes: list[Scope] = Field(
@@ -50,7 +49,7 @@ class KeyOrder(BaseModel):
     expires_at: Moment | None = Field(default=None, description="Absent: until it is revoked")
 
 
-class Key(BaseModel):
+class Key(Schema):
     """A key, without its secret."""
 
     id: str
@@ -65,10 +64,8 @@ class Key(BaseModel):
     rotated_from: str | None = Field(description="Id of the key that this one replaces")
 
 
-class Rotation(BaseModel):
+class Rotation(Sent):
     """How a key shall be replaced."""
-
-    model_config = ConfigDict(extra="forbid")
 
     overlap_hours: int = Field(default=24, ge=0, le=720, description="So long both keys work; 0: the old one ends now")
 
@@ -79,7 +76,7 @@ class NewKey(Key):
     key: str = Field(description="Keep it now: it cannot be shown again", examples=["rc_k3vX9aTq2Z_…"])
 
 
-class KeyList(BaseModel):
+class KeyList(Schema):
     """Your keys, newest first."""
 
     keys: list[Key]

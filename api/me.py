@@ -3,18 +3,20 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api._lib.app import create_app
 from api._lib.auth import AnyCaller
+from api._lib.late import LateRoute
 from api._lib.openapi import ANYONE
 from api._lib.problems import problems
+from api._lib.schema import Schema
 from api._lib.store import people
 
-router = APIRouter(tags=["me"])
+router = APIRouter(tags=["me"], route_class=LateRoute)
 
 
-class Me(BaseModel):
+class Me(Schema):
     """The caller."""
 
     kind: Literal["anonymous", "user", "key"] = Field(description="Nobody, a signed-in person, or an API key")

@@ -11,8 +11,10 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api._lib import cards, free_tiers, kv, overview, prometheus, registry
 from api._lib.app import create_app
-from api._lib.auth import Caller, Person, Somebody
+from api._lib.auth import Person, Somebody
+from api._lib.callers import Caller
 from api._lib.errors import NotAllowed, Unavailable
+from api._lib.late import LateRoute
 from api._lib.monitoring_schemas import (
     Drift,
     DriftWindow,
@@ -33,7 +35,7 @@ from api._lib.settings import settings
 from api._lib.store import monitoring as store
 from models.contract import Card
 
-router = APIRouter(tags=["metrics"])
+router = APIRouter(tags=["metrics"], route_class=LateRoute)
 
 Span = Literal["24h", "7d", "30d", "90d"]
 HOURS: dict[str, tuple[int, int]] = {"24h": (24, 1), "7d": (168, 6), "30d": (720, 24), "90d": (2160, 72)}
@@ -185,10 +187,10 @@ def _expected(values: Iterable[dict[str, Any]]) -> list[ExpectedQuality]:
 
 def _beside_training(card: Card, days: dict[str, list[ValueDay]]) -> Iterator[FeatureValues]:
     """Lay the counts of each feature beside the card's, and those of the predictions first."""
-    if card.task == "regression":
+    if card.target_quantiles:
         edges = _edges(card.target_quantiles)
         yield _numbers(None, edges, card.evaluation.predicted_histogram, days.get("", []))
-    else:
+    elif card.classes:
         said = [sum(column) for column in zip(*card.evaluation.confusion, strict=True)]
         yield _texts(None, card.classes, _shares([*said, 0]), days.get("", []))
     for feature in card.features:
@@ -196,7 +198,9 @@ def _beside_training(card: Card, days: dict[str, list[ValueDay]]) -> Iterator[Fe
         if feature.kind == "category":
             listed = [category.share for category in feature.categories]
             others = max(0.0, 1 - feature.missing_share - sum(listed))
-            yield _texts(feature.name, [each.value for each in feature.categories], _shares([*listed, others]), known)
+            # Of a file that was made elsewhere nobody knows how often its training saw what.
+            seen = _shares([*listed, others]) if card.dataset.rows else []
+            yield _texts(feature.name, [each.value for each in feature.categories], seen, known)
         elif feature.quantiles:
             yield _numbers(feature.name, _edges(feature.quantiles), feature.histogram, known)
 

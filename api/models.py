@@ -6,19 +6,19 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from api._lib import artifacts, cards, catalogue, conditional, descriptions, model_imports, model_moves, registry
+from api._lib import artifacts, cards, catalogue, conditional, model_imports, model_moves, registry
 from api._lib.app import create_app
 from api._lib.auth import AnyCaller, Trainer
 from api._lib.catalogue import ListedVersion, Model, ModelList, VersionList
 from api._lib.errors import NotAllowed, RequestInvalid
+from api._lib.late import LateRoute
 from api._lib.model_schemas import ModelChanges, Reference, Slug, VersionChanges, VersionNumber
 from api._lib.openapi import ANYONE, SOMEBODY
 from api._lib.problems import problems
 from api._lib.store import models as store
-from models.card_readme import card_readme
 from models.contract import Card
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], route_class=LateRoute)
 
 _MOVING = "max-age=0, must-revalidate"
 _FOR_GOOD = "max-age=31536000, immutable"
@@ -117,6 +117,8 @@ async def get_card(request: Request, slug: Slug, caller: AnyCaller, version: Ref
 async def get_readme(slug: Slug, caller: AnyCaller, version: Reference = registry.CHAMPION) -> Response:
     """Get the card of a version as a README.md, with the front matter that Hugging Face reads."""
     found = await registry.resolve(f"{slug}@{version}", caller)
+    from models.card_readme import card_readme
+
     text = card_readme(Card.model_validate_json(await cards.read(found.version, caller.rights)))
     headers = {"cache-control": _lifetime(found), "vary": "authorization, x-api-key"}
     return Response(text, media_type="text/markdown", headers=headers)
@@ -133,6 +135,8 @@ async def get_model_openapi(
 ) -> Response:
     """Describe what this model answers as OpenAPI 3.1: its own rows, answers and examples, at every door."""
     found = await registry.resolve(f"{slug}@{version}", caller)
+    from api._lib import descriptions
+
     content = await descriptions.describe_version(found, caller)
     # A number stands for one card, but the API around it gets new releases.
     cache_control = f"{'public' if found.is_public else 'private'}, {_MOVING}"

@@ -3,19 +3,22 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api._lib.app import create_app
-from api._lib.auth import Administrator, Caller, Person, Somebody, Trainer
+from api._lib.auth import Administrator, Person, Somebody, Trainer
+from api._lib.callers import Caller
 from api._lib.errors import NotAllowed, NotFound
+from api._lib.late import LateRoute
 from api._lib.openapi import PERSON, SOMEBODY
 from api._lib.problems import problems
+from api._lib.schema import Schema, Sent
 from api._lib.store import people as store
 from api._lib.times import Time
 from api._lib.upstream import SERVICE, Rights
 from api._lib.uuids import Uuid
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["people"], route_class=LateRoute)
 
 _EMAIL = r"^[^@\s]+@[^@\s]+$"
 
@@ -23,11 +26,7 @@ Slug = Annotated[str, Path(description="Slug of the model", examples=["penguins"
 UserId = Annotated[Uuid, Path(description="Id of the person")]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PersonSeen(BaseModel):
+class PersonSeen(Schema):
     """Somebody who can sign in."""
 
     id: str
@@ -36,13 +35,13 @@ class PersonSeen(BaseModel):
     created_at: Time
 
 
-class PersonList(BaseModel):
+class PersonList(Schema):
     """Everybody who can sign in, the earliest first."""
 
     people: list[PersonSeen]
 
 
-class RoleOrder(_Sent):
+class RoleOrder(Sent):
     """What somebody shall be."""
 
     role: Literal["viewer", "analyst", "admin"] = Field(
@@ -50,7 +49,7 @@ class RoleOrder(_Sent):
     )
 
 
-class Member(BaseModel):
+class Member(Schema):
     """Somebody with a part in a model."""
 
     id: str
@@ -59,13 +58,13 @@ class Member(BaseModel):
     since: Time
 
 
-class MemberList(BaseModel):
+class MemberList(Schema):
     """The owner, then with whom the model is shared."""
 
     members: list[Member]
 
 
-class MemberOrder(_Sent):
+class MemberOrder(Sent):
     """With whom a model shall be shared, and what they may do."""
 
     email: str = Field(pattern=_EMAIL, max_length=320, examples=["ada@example.com"])
@@ -75,21 +74,21 @@ class MemberOrder(_Sent):
     )
 
 
-class Actor(BaseModel):
+class Actor(Schema):
     """Who did it."""
 
     id: str
     email: str | None = Field(description="The address at that time")
 
 
-class Subject(BaseModel):
+class Subject(Schema):
     """What it was done to."""
 
     type: str = Field(examples=["model"])
     id: str = Field(description="Slug of a model, id of everything else", examples=["penguins"])
 
 
-class Entry(BaseModel):
+class Entry(Schema):
     """One act that changed access or what is served."""
 
     id: str
@@ -100,7 +99,7 @@ class Entry(BaseModel):
     data: dict[str, Any]
 
 
-class EntryList(BaseModel):
+class EntryList(Schema):
     """A page of the audit log, newest first."""
 
     entries: list[Entry]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, WebSocket
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api._lib import live, run_tickets
 from api._lib.app import create_app
@@ -14,6 +14,7 @@ from api._lib.idempotency import IdempotentRoute, identity
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
 from api._lib.run_schemas import Run, Status
+from api._lib.schema import Schema, Sent
 from api._lib.slugs import SLUG_PATTERN
 from api._lib.store import runs as store
 from api._lib.store.runs import RUNS
@@ -29,11 +30,7 @@ Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "f1", "roc_auc", "
 Weight = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Holdout(_Sent):
+class Holdout(Sent):
     """Which rows are kept for judging, where a random fifth would flatter."""
 
     by: Literal["time", "group"] = Field(description="time: the newest rows; group: whole groups")
@@ -41,7 +38,7 @@ class Holdout(_Sent):
     share: float | None = Field(default=None, ge=0.05, le=0.5, description="Of the rows; 0.2 if absent")
 
 
-class RunOptions(_Sent):
+class RunOptions(Sent):
     """How to train. What is absent is chosen."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"time_budget_seconds": 30, "seed": 0}]})
@@ -63,7 +60,7 @@ class RunOptions(_Sent):
     )
 
 
-class RunOrder(_Sent):
+class RunOrder(Sent):
     """A model to be trained."""
 
     dataset_id: Uuid = Field(description="A dataset that is ready")
@@ -79,13 +76,13 @@ class RunOrder(_Sent):
     options: RunOptions = Field(default_factory=RunOptions)
 
 
-class RunList(BaseModel):
+class RunList(Schema):
     """Runs, newest first."""
 
     runs: list[Run]
 
 
-class RunEvent(BaseModel):
+class RunEvent(Schema):
     """Something that happened in a run."""
 
     seq: int = Field(description="1, 2, 3 … without gaps")
@@ -98,7 +95,7 @@ class RunEvent(BaseModel):
     data: dict[str, Any] = Field(description="`message` and `progress`, and what belongs to the kind")
 
 
-class RunEvents(BaseModel):
+class RunEvents(Schema):
     """What happened since, and where the run stands."""
 
     events: list[RunEvent]

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Response
 
 from api._lib import cards, catalogue, preview_image, preview_page, registry
 from api._lib.app import create_app
-from api._lib.auth import ANONYMOUS
+from api._lib.callers import ANONYMOUS
 from api._lib.errors import ModelNotFound, VersionNotFound
+from api._lib.late import LateRoute
 from api._lib.model_schemas import Slug
 from api._lib.settings import settings
 from models.contract import Card
 
-router = APIRouter()
+router = APIRouter(route_class=LateRoute)
 
 # The pages are files of the site, which functions do not carry; a test keeps the list equal to `web/docs`.
 DOCS = (

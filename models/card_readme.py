@@ -28,8 +28,7 @@ def card_readme(card: Card) -> str:
         _scores(card),
         "## Features",
         _features(card),
-        "## Importance",
-        _importance(card),
+        *(("## Importance", _importance(card)) if card.evaluation.importance else ()),
         "## Parity",
         _parity(card),
         "## What to know",
@@ -51,6 +50,7 @@ def _front_matter(card: Card) -> str:
         *([f"license: {_quoted(card.dataset.licence.lower())}"] if card.dataset.licence else []),
         "tags:",
         *(f"- {tag}" for tag in ("tabular", task, "onnx", "rowcast")),
+        f"browser_parity: {_quoted(card.parity.browser_sentence)}",
         "model-index:",
         f"- name: {_quoted(card.name)}",
         "  results:",
@@ -90,12 +90,18 @@ def _score(metric: Metric, baseline: Metric | None) -> list[str]:
 
 
 def _features(card: Card) -> str:
+    header = ["name", "kind", "required", *([] if card.is_brought else ["missing in training"])]
     rows = [
-        [f"`{_code(feature.name)}`", feature.kind, "yes" if feature.required else "no", f"{feature.missing_share:.1%}"]
+        [
+            f"`{_code(feature.name)}`",
+            feature.kind,
+            "yes" if feature.required else "no",
+            *([] if card.is_brought else [f"{feature.missing_share:.1%}"]),
+        ]
         for feature in card.features[:_SHOWN_FEATURES]
     ]
     more = len(card.features) - len(rows)
-    return _table(["name", "kind", "required", "missing in training"], rows) + (f"\n\nAnd {more} more." if more else "")
+    return _table(header, rows) + (f"\n\nAnd {more} more." if more else "")
 
 
 def _importance(card: Card) -> str:
@@ -108,11 +114,13 @@ def _parity(card: Card) -> str:
     between = " and ".join(parity.engines) or "nothing"
     return (
         f"{parity.rows} rows compared between {between}: {parity.label_flips} changed labels, "
-        f"largest difference {parity.max_error:.2g} (allowed: {parity.tolerance:g})."
+        f"largest difference {parity.max_error:.2g} (allowed: {parity.tolerance:g}). {_plain(parity.browser_sentence)}"
     )
 
 
 def _origin(card: Card) -> str:
+    if card.is_brought:
+        return f"Trained elsewhere, brought {card.trained_at:%Y-%m-%d}. Model SHA-256 `{card.digest}`."
     dataset = card.dataset
     facts = [
         f"Trained {card.trained_at:%Y-%m-%d} on {_plain(dataset.name)}: {dataset.rows} rows, {dataset.columns} columns.",

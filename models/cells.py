@@ -11,6 +11,8 @@ from models.errors import MAX_REPORTED, CoercionError, FieldError
 
 _ABSENT = object()
 _MAX_SUGGESTIONS = 10
+_REMEMBERED_TEXTS = 1000
+_REMEMBERED_CHARACTERS = 100
 
 _PLAIN_TYPES = {
     "number": frozenset({float, int}),
@@ -48,13 +50,32 @@ class NumericCell:
         return f"{value:g} is outside the training range, {self.low:g} to {self.high:g}"
 
 
+class _AnyText(dict[object, str]):
+    """The values of a category whose values nobody has told: every text is one, and is read once."""
+
+    def __missing__(self, value: object) -> str:
+        """Read a text. Raises KeyError for whatever needs a second look."""
+        if type(value) is not str:
+            raise KeyError(value)
+        try:
+            text = coerce_category(value)
+        except CoercionError:
+            raise KeyError(value) from None
+        if not text:
+            raise KeyError(value)
+        if len(self) < _REMEMBERED_TEXTS and len(value) <= _REMEMBERED_CHARACTERS:
+            self[value] = text
+        return text
+
+
 class TextCell:
     """One category: the values that need no second look, and what is said about the others."""
 
     def __init__(self, feature: Feature) -> None:
         self.feature = feature
         self.values = frozenset(category.value for category in feature.categories)
-        self.plain: dict[object, str] = {value: value for value in self.values}
+        self.is_open = not feature.category_count and not self.values
+        self.plain: dict[object, str] = _AnyText() if self.is_open else {value: value for value in self.values}
         if feature.missing_share > 0:
             self.plain |= {None: "", "": ""}
 
@@ -64,7 +85,7 @@ class TextCell:
 
     def oddity(self, value: str, *, told: int) -> str | None:
         """Say what is odd about a value that was read, or give None."""
-        if value in self.values:
+        if value in self.values or (value and self.is_open):
             return None
         return _unseen_oddity(value, self.feature, told=told) if value else _missing_oddity(self.feature)
 

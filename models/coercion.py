@@ -32,7 +32,7 @@ MISSING_WORDS = frozenset({"", "na", "n/a", "#na", "#n/a", "<na>", "nan", "-nan"
 FLOAT32_MAX = 3.4028234663852886e38
 """The largest number that the packed tensor can hold."""
 
-_LONGEST_MISSING_WORD = max(map(len, MISSING_WORDS))
+LONGEST_MISSING_WORD = max(map(len, MISSING_WORDS))
 _SHOWN_CHARACTERS = 40
 _WHOLE_AS_TEXT_LIMIT = 1e15  # beyond it a float no longer names one whole number
 _GROUPED = {
@@ -48,7 +48,7 @@ _BOOLEAN_WORDS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 def is_missing_text(text: str) -> bool:
     """Tell whether a text means "no value"."""
     stripped = text.strip()
-    return len(stripped) <= _LONGEST_MISSING_WORD and stripped.lower() in MISSING_WORDS
+    return len(stripped) <= LONGEST_MISSING_WORD and stripped.lower() in MISSING_WORDS
 
 
 def coerce_number(value: object) -> float:
@@ -150,7 +150,7 @@ def _number(value: object, wanted: str) -> float:
         return math.nan
     try:
         if isinstance(value, str):
-            number = _number_from_text(value)
+            number = number_from_text(value)
         elif hasattr(type(value), "__float__"):
             number = float(value)  # type: ignore[arg-type]  # bool, int, Decimal and numpy's numbers
         else:
@@ -164,7 +164,8 @@ def _number(value: object, wanted: str) -> float:
     return number
 
 
-def _number_from_text(text: str) -> float:
+def number_from_text(text: str) -> float:
+    """Read a text as a number, however large. Raises ValueError: without a sentence, for whoever tries very many texts."""
     try:
         number = float(text)
     except ValueError:

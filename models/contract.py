@@ -49,7 +49,8 @@ FeatureKind = Literal["number", "integer", "boolean", "category", "date"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    # Deferred: most parts of a card are only ever read as parts of a card.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null", defer_build=True)
 
 
 class CategoryCount(_Frozen):
@@ -189,6 +190,21 @@ class ParityCertificate(_Frozen):
     browser: BrowserParity | None = Field(
         default=None, description="The same rows in the browser's runtime; null where it was not there to be asked"
     )
+    browser_missing: str | None = Field(
+        default=None,
+        description="Why the browser's runtime was not asked",
+        examples=["onnxruntime-web is not installed"],
+    )
+
+    @property
+    def browser_sentence(self) -> str:
+        """Say in one sentence what is known of the browser's runtime."""
+        if self.browser is not None:
+            return (
+                f"{self.browser.engine} answered {self.browser.rows} of these rows: {self.browser.label_flips} changed labels, "
+                f"largest difference {self.browser.max_error:.2g}."
+            )
+        return "Not compared in a browser's runtime" + (f": {self.browser_missing}." if self.browser_missing else ".")
 
 
 class DatasetNote(_Frozen):
@@ -244,3 +260,8 @@ class Card(_Frozen):
     seed: int
     training_seconds: float
     trained_at: datetime
+
+    @property
+    def is_brought(self) -> bool:
+        """Whether the file was made elsewhere: nobody here knows what its training saw, or has judged it."""
+        return self.parity.basis == "runtime to runtime"

@@ -85,8 +85,13 @@ class Comparison:
 
 
 def references(card: Card) -> list[Reference]:
-    """Find what live values are compared with, for every feature and for the predictions."""
+    """Find what live values are compared with, for every feature and for the predictions.
+
+    A file that was made elsewhere says nothing of its training: nothing is compared with what nobody knows.
+    """
     rows = card.dataset.rows
+    if not rows:
+        return []
     found = []
     for feature in card.features:
         if feature.kind == "category":

@@ -67,6 +67,7 @@ class RowEncoder:
         self._numbers_of = _picker([feature.name for feature in numeric])
         self._texts_of = _picker([feature.name for feature in text])
         self._known = [cell.plain for cell in self._text_cells]
+        self._no_words: NDArray[np.object_] = np.empty((1, 0), dtype=object)
         self._pack = struct.Struct(f"{len(numeric)}d").pack
         self._pack_narrow = struct.Struct(f"{len(numeric)}f").pack
         self._lows = [cell.low for cell in self._numeric_cells]
@@ -131,7 +132,7 @@ class RowEncoder:
 
     def _one(self, packed: bytes, words: list[str], warnings: tuple[FieldError, ...]) -> Encoded:
         numeric: NDArray[np.float32] = np.ndarray((1, self._numeric_count), np.float32, packed)
-        return Encoded(numeric, np.array([words], dtype=object), warnings)
+        return Encoded(numeric, np.array([words], dtype=object) if words else self._no_words, warnings)
 
     def encode_columns(self, columns: Mapping[str, Column]) -> Encoded:
         """Read columns of equal length, lists or flat arrays of numbers, without making rows of ordinary cells.

@@ -67,8 +67,8 @@ def bins_of(feature: Feature) -> NumberBins | None:
 
 
 def output_bins(card: Card) -> NumberBins | None:
-    """Return the bins of a predicted number; None where classes are predicted."""
-    return NumberBins.of(card.target_quantiles) if card.task == "regression" else None
+    """Return the bins of a predicted number; None where classes are predicted, or nothing is known of the target."""
+    return NumberBins.of(card.target_quantiles) if card.target_quantiles else None
 
 
 def tally_inputs(card: Card, encoded: Encoded) -> dict[str, Tally]:
@@ -83,9 +83,11 @@ def tally_inputs(card: Card, encoded: Encoded) -> dict[str, Tally]:
     return tallies
 
 
-def tally_outputs(card: Card, outputs: Sequence[dict[str, Any]]) -> Tally:
-    """Count predictions, as they were answered."""
-    if bins := output_bins(card):
+def tally_outputs(card: Card, outputs: Sequence[dict[str, Any]]) -> Tally | None:
+    """Count predictions, as they were answered; None where they are numbers that the card has no bins for."""
+    if card.task == "regression":
+        if (bins := output_bins(card)) is None:
+            return None
         values = np.array([output["value"] for output in outputs], dtype=np.float64)
         return bins.tally(values, len(outputs))
     labels = {label: place for place, label in enumerate(card.classes)}
@@ -118,7 +120,8 @@ def _tally_texts(feature: Feature, texts: NDArray[np.object_], seen: int) -> Tal
             counts[known.get(text, len(known))] += 1
         else:
             missing += 1
-    is_listed_in_full = feature.category_count <= len(known)
+    # Where nobody has told any value, none is unheard of.
+    is_listed_in_full = 0 < feature.category_count <= len(known)
     return Tally(counts, np.zeros(0, dtype=np.int64), seen, missing, int(counts[-1]) if is_listed_in_full else 0)
 
 

@@ -2,12 +2,14 @@
 
 One call of the ONNX session. A number moves over its training range, closer where training rows are dense; a whole number
 takes whole values; a category takes every value the card knows. "Missing" is asked where training saw it or the row has it.
+Of a file that was made elsewhere nobody may have told ranges and values: there, those of the card's own rows are taken.
 """
 
 import math
 from typing import Literal, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.contract import Feature
 from models.encoding import Encoded
@@ -59,13 +61,18 @@ def what_if(model: OnnxModel, rows: Encoded, feature: str, *, row: int = 0, poin
         raise ExplanationRefused(f"there is no feature {feature[:80]!r}; it must be one of {known}")
     numeric, text = rows.numeric[row], rows.text[row]
     if moving.kind == "category":
-        words = _categories(moving, text[moving.position])
+        words = _categories(moving, text[moving.position], _own_rows(model).text if not moving.categories else None)
         asked = _repeated(rows, row, len(words))
         asked.text[:, moving.position] = words
         current: CellValue = text[moving.position] or None
         values: list[CellValue] = [word or None for word in words]
     else:
-        numbers = _numbers(moving, numeric[moving.position], min(max(points, 2), MAX_POINTS))
+        low, high = moving.minimum, moving.maximum
+        if low is None or high is None:
+            own = _own_rows(model).numeric[:, moving.position]
+            own = own[~np.isnan(own)]
+            low, high = (float(own.min()), float(own.max())) if len(own) else (None, None)
+        numbers = _numbers(moving, numeric[moving.position], low, high, min(max(points, 2), MAX_POINTS))
         asked = _repeated(rows, row, len(numbers))
         asked.numeric[:, moving.position] = numbers
         current = shown_number(moving, numeric[moving.position])
@@ -84,8 +91,14 @@ def _repeated(rows: Encoded, row: int, count: int) -> Encoded:
     return Encoded(np.tile(rows.numeric[row], (count, 1)), np.tile(rows.text[row], (count, 1)), ())
 
 
-def _categories(feature: Feature, current: str) -> list[str]:
+def _own_rows(model: OnnxModel) -> Encoded:
+    return model.encode(model.card.background)
+
+
+def _categories(feature: Feature, current: str, own: NDArray[np.object_] | None) -> list[str]:
     words = [category.value for category in feature.categories]
+    if own is not None:
+        words = list(dict.fromkeys(filter(None, own[:, feature.position].tolist())))
     if current and current not in words:
         words.append(current)
     if feature.missing_share > 0 or not current:
@@ -93,9 +106,10 @@ def _categories(feature: Feature, current: str) -> list[str]:
     return words
 
 
-def _numbers(feature: Feature, current: np.float32, points: int) -> list[float]:
-    low, high = feature.minimum, feature.maximum
-    is_whole = feature.kind == "integer" or (feature.kind == "date" and all(map(float.is_integer, feature.quantiles)))
+def _numbers(feature: Feature, current: np.float32, low: float | None, high: float | None, points: int) -> list[float]:
+    is_whole = feature.kind == "integer" or (
+        feature.kind == "date" and all(map(float.is_integer, feature.quantiles or [low or 0.0]))
+    )
     if feature.kind == "boolean":
         grid = {0.0, 1.0}
     elif low is None or high is None:
@@ -104,7 +118,8 @@ def _numbers(feature: Feature, current: np.float32, points: int) -> list[float]:
         grid = set(np.arange(low, high + 1).tolist())
     else:
         spread = np.linspace(low, high, points - points // 2)[1:-1]
-        dense = np.interp(np.linspace(0, 1, points // 2 + 2)[1:-1], _PROBABILITIES, feature.quantiles)
+        quantiles = feature.quantiles or np.interp(_PROBABILITIES, (0, 1), (low, high))
+        dense = np.interp(np.linspace(0, 1, points // 2 + 2)[1:-1], _PROBABILITIES, quantiles)
         decimals = 0 if is_whole else _decimals(high - low)
         rounded = np.concatenate([spread, dense]).round(decimals).clip(low, high)
         grid = {low, high, *rounded.tolist()}

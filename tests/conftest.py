@@ -24,6 +24,8 @@ from api._stack import site
 from api._stack.settings import Ports, Settings
 from api._stack.stack import Stack
 
+pytest_plugins = ["tests.failures"]
+
 _FOREIGN_PREFIXES = ("SUPABASE_", "KV_", "UPSTASH_", "ROWCAST_", "VERCEL")
 _FOREIGN_NAMES = ("DATABASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _KEPT = ("ROWCAST_CHROMIUM", "ROWCAST_PYTHON")

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
@@ -19,7 +20,9 @@ from api._stack import tools
 from api._stack.interrupts import interruptible
 from api._stack.settings import REPOSITORY
 
+EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
+FAILURES = "ROWCAST_FAILURES"
 CLOSING_SECONDS = 60.0
 
 Pytest = Annotated[list[str] | None, typer.Argument(metavar="-- PYTEST", help="What pytest is to run.")]
@@ -27,6 +30,7 @@ Affected = Annotated[bool, typer.Option("--affected", help="Only the projects th
 Base = Annotated[str, typer.Option(help="What --affected compares the work tree with.")]
 
 _PYTEST = re.compile(r"^=+ .*\b(?:passed|failed|error|skipped)\b.* in [\d.:]+.*=+$|^\d+ (?:passed|failed).* in [\d.]+s")
+_VITEST_FAILED = re.compile(r"⎯ Failed (?:Tests|Suites) \d+ ⎯")
 _VITEST = re.compile(r"^\s*Tests\s+\S")
 _PROJECT = re.compile(r"^\s*[\w-]+:(?:[\w-]+:)?\s")
 _COUNT = re.compile(r"(\d+) (passed|failed|error|skipped)")
@@ -52,21 +56,33 @@ def run_tests(arguments: Pytest = None, *, is_affected: Affected = False, base: 
     os.environ["ROWCAST_CHROMIUM"] = str(browser.require())
     if arguments:
         return _follow([sys.executable, "-m", "pytest", *arguments]).exit_code
-    since = base if is_affected else None
+    with tempfile.TemporaryDirectory(prefix="rowcast-test-") as folder:
+        failures = Path(folder) / "failures.txt"
+        os.environ[FAILURES] = str(failures)
+        return _run_everything(started, base if is_affected else None, failures)
+
+
+def _run_everything(started: float, since: str | None, failures: Path) -> int:
+    """Run checks and tests, and say at the end what failed, for what was said by then fills thousands of lines."""
     checked = _run("check", since)
     if checked.is_interrupted:
         return EXIT_INTERRUPTED
     tested = _run("test", since)
     if tested.is_interrupted:
         return EXIT_INTERRUPTED
+    if failures.exists():
+        print(failures.read_text(encoding="utf-8"))
+    for line in tested.site_failures:
+        print(line)
     counts, words = tested.counts, {True: "pass", False: "fail"}
     print(f"\nThe checks {words[checked.exit_code == 0]}, the tests {words[tested.exit_code == 0]}", end="")
     print(f" ({time.monotonic() - started:.0f} s).")
     failed = counts["failed"] + counts["error"]
     print(f"{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped", flush=True)
-    if tested.exit_code == 0 and not counts["passed"] and not is_affected:
+    if tested.exit_code == 0 and not counts["passed"] and since is None:
         raise CliError("no test was run")
-    return checked.exit_code or tested.exit_code
+    # Not Nx's own code: it ends with that of an interruption when a target was left out because another failed.
+    return EXIT_FAILED if checked.exit_code or tested.exit_code else 0
 
 
 class Outcome:
@@ -76,6 +92,8 @@ class Outcome:
         self.exit_code = 0
         self.is_interrupted = False
         self.counts: Counter[str] = Counter()
+        self.site_failures: list[str] = []
+        self._is_site_failing = False
 
     def read(self, line: str) -> None:
         """Take the closing line of a test runner into account, with or without the project's name before it."""
@@ -83,6 +101,12 @@ class Outcome:
         if _PYTEST.match(plain) or _VITEST.match(plain):
             for number, word in _COUNT.findall(plain.replace("errors", "error")):
                 self.counts[word] += int(number)
+        # Vitest tells its failures together, between these two lines; pytest's are kept by tests/failures.py.
+        self._is_site_failing = bool(_VITEST_FAILED.search(plain)) or (
+            self._is_site_failing and not plain.startswith("Test Files")
+        )
+        if self._is_site_failing:
+            self.site_failures.append(plain)
 
 
 def _run(target: str, since: str | None = None) -> Outcome:
@@ -106,19 +130,20 @@ def _follow(command: list[str]) -> Outcome:
         "NX_TUI": "false",
         "PYTHONUNBUFFERED": "1",
     }
-    process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    assert process.stdout is not None
+    # What is started while we wait for signals does not ignore them, even if we were told to when started in the background.
     with interruptible():
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        assert process.stdout is not None
         try:
             for line in process.stdout:
                 sys.stdout.write(line)

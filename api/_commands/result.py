@@ -20,6 +20,7 @@ def text(card: "Card", *, heading: str, next_steps: Sequence[str]) -> str:
     said += [
         f"  parity      {certified}: {parity.rows:,} rows through {engines}",
         f"              {parity.label_flips} labels differ, largest difference {parity.max_error:.1e}",
+        f"              {parity.browser_sentence}",
         f"  recipe      {card.recipe}, {card.evaluation.rows:,} rows held out, trained in {card.training_seconds:.0f} s",
     ]
     said += [f"  note        {warning}" for warning in card.warnings]

@@ -7,16 +7,17 @@ behind, neither on the server nor on disk.
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api._commands import result
+from api._commands import result, train_options
 from api._commands.client import Client
 from api._commands.errors import CliError
 from api._commands.listing import AsJson
-from api._commands.runs import watch
+from api._commands.runs import INTERRUPTED, watch
 from api._commands.screen import RunScreen
 from api._commands.upload import check_size, upload
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 NAME = r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The table: a CSV with one header line.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The table: CSV, TSV or Parquet, plain or gzip.")]
 Target = Annotated[str, typer.Option(metavar="COLUMN", help="The column to predict.")]
 Name = Annotated[str, typer.Option(metavar="SLUG", help="Name of the model in URLs; the file's name by default.")]
 Title = Annotated[str, typer.Option(help="Title for people.")]
@@ -54,34 +55,51 @@ def train(
     time_budget: TimeBudget = 30.0,
     seed: Seed = 0,
     drop: Drop = None,
+    types: train_options.Types = None,
+    task: train_options.Task = None,
+    metric: train_options.Metric = None,
+    class_weight: train_options.ClassWeight = None,
+    holdout: train_options.Holdout = "",
+    holdout_share: train_options.HoldoutShare = None,
+    workers: train_options.Workers = 1,
     public: Public = False,
     offline: Offline = False,
     out: Out = None,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model from a CSV, with a certificate that what is served answers as what was trained."""
-    if out is not None and not offline:
-        raise CliError("--out belongs to --offline; a run on the server keeps its model in the registry")
-    from models.training import TrainOptions, read_table, understand
+    """Train a model from a table, with a certificate that what is served answers as what was trained."""
+    _check_place(out, workers, is_offline=offline)
+    read = train_options.read(types, class_weight, holdout, holdout_share)
+    plain = {"time_budget_seconds": time_budget, "seed": seed, "drop": drop, "task": task, "metric": metric}
+    chosen = {option: value for option, value in {**plain, **read}.items() if value is not None}
+    from models.training import TrainOptions
 
-    options = TrainOptions(
-        target=target,
-        name=_checked_name(name) if name else name_from(file.stem),
-        title=title,
-        description=description,
-        time_budget_seconds=time_budget,
-        seed=seed,
-        drop=tuple(drop or ()),
-    )
-    if not offline:
-        check_size(file)
+    slug = _checked_name(name) if name else name_from(file.stem)
+    told = {"target": target, "name": slug, "title": title, "description": description}
+    options = TrainOptions.from_json({**told, **chosen})
+    if offline:
+        _train_here(_looked_at(file, options), options, out or Path(slug), as_json=as_json)
+        return
+    check_size(file)
+    _looked_at(file, options)
+    chosen |= {"workers": workers} if workers > 1 else {}
+    _train_there(file, options, chosen, public=public, wait=not no_wait, as_json=as_json)
+
+
+def _check_place(out: Path | None, workers: int, *, is_offline: bool) -> None:
+    if out is not None and not is_offline:
+        raise CliError("--out belongs to --offline; a run on the server keeps its model in the registry")
+    if workers > 1 and is_offline:
+        raise CliError("--workers is for a run on the server; --offline searches in this process")
+
+
+def _looked_at(file: Path, options: "TrainOptions") -> "Table":
+    from models.training import read_table, understand
+
     table = read_table(file)
     understand(table, options)
-    if offline:
-        _train_here(table, options, out or Path(options.name), as_json=as_json)
-    else:
-        _train_there(file, options, public=public, wait=not no_wait, as_json=as_json)
+    return table
 
 
 def name_from(text: str) -> str:
@@ -116,10 +134,12 @@ def _train_here(table: "Table", options: "TrainOptions", folder: Path, *, as_jso
     )
 
 
-def _train_there(file: Path, options: "TrainOptions", *, public: bool, wait: bool, as_json: bool) -> None:
+def _train_there(
+    file: Path, options: "TrainOptions", chosen: dict[str, Any], *, public: bool, wait: bool, as_json: bool
+) -> None:
     with Client() as client:
         dataset = upload(client, file, name=options.title or options.name)
-        run = client.call("POST", "/api/runs", json=_order(dataset["id"], options, public=public))
+        run = _start(client, _order(dataset["id"], options, chosen, public=public))
         if not wait:
             print(
                 json.dumps(run, indent=2)
@@ -131,7 +151,16 @@ def _train_there(file: Path, options: "TrainOptions", *, public: bool, wait: boo
         _show_version(client, run, as_json=as_json)
 
 
-def _order(dataset_id: str, options: "TrainOptions", *, public: bool) -> dict[str, Any]:
+def _start(client: Client, order: dict[str, Any]) -> dict[str, Any]:
+    try:
+        run: dict[str, Any] = client.call("POST", "/api/runs", json=order)
+    except KeyboardInterrupt as interrupt:
+        print("\nThe run may have been queued already. Look: ./rowcast run list", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from interrupt
+    return run
+
+
+def _order(dataset_id: str, options: "TrainOptions", chosen: dict[str, Any], *, public: bool) -> dict[str, Any]:
     return {
         "dataset_id": dataset_id,
         "model": options.name,
@@ -139,11 +168,7 @@ def _order(dataset_id: str, options: "TrainOptions", *, public: bool) -> dict[st
         "title": options.title,
         "description": options.description,
         "visibility": "public" if public else "private",
-        "options": {
-            "time_budget_seconds": options.time_budget_seconds,
-            "seed": options.seed,
-            "drop": list(options.drop),
-        },
+        "options": chosen,
     }
 
 

@@ -114,7 +114,12 @@ def _rows_to_add(connection: Connection, predictions: Iterable[dict[str, Any]]) 
         reader = _reader_of(connection, group.version_id)
         if reader is None:
             continue
-        for name, counted in _tally(reader, logged).items():
+        try:
+            tallies = _tally(reader, logged)
+        except Exception as error:  # noqa: BLE001  what is wrong with one version must not stop the counting of all
+            log.exception("predictions not counted", error, version_id=str(group.version_id), count=len(logged))
+            continue
+        for name, counted in tallies.items():
             yield (
                 *group, name, counted.seen, counted.missing, counted.unseen,
                 counted.counts.tolist(), counted.fine_counts.tolist(), counted.confidence,
@@ -137,7 +142,8 @@ def _tally_said(reader: _Reader, outputs: Sequence[Any]) -> dict[str, Tally]:
     known = [output for output in outputs if _is_answer(reader.card, output)]
     if len(known) < len(outputs):
         log.warning("logged answers left out of the counts", count=len(outputs) - len(known))
-    return {OUTPUT: tally.tally_outputs(reader.card, known)} if known else {}
+    said = tally.tally_outputs(reader.card, known) if known else None
+    return {OUTPUT: said} if said else {}
 
 
 def _is_answer(card: Card, output: Any) -> bool:

@@ -68,7 +68,11 @@ def watch_all(today: date | None = None) -> None:
             today = clock["today"]
         start = today - timedelta(days=WATCHED_DAYS)
         for version in connection.execute(_SERVED, [start]).fetchall():
-            _watch(connection, version["id"], Card.model_validate(version["card"]), start, today)
+            try:
+                with connection.transaction():
+                    _watch(connection, version["id"], Card.model_validate(version["card"]), start, today)
+            except Exception as error:  # noqa: BLE001  what is wrong with one version must not stop the watch over all
+                log.exception("drift not watched", error, version_id=str(version["id"]))
 
 
 def _watch(connection: Connection, version_id: UUID, card: Card, start: date, today: date) -> None:

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import unquote
 
-from api._jobs import result_table
 from api._jobs.errors import RunRejected
+from api._lib import result_table
 from models.contract import Card
 from models.errors import FieldError, InvalidRows
 from models.runtime import OnnxModel, Prediction
@@ -45,14 +45,16 @@ class Scorer:
 
     def header(self) -> bytes:
         """Write the line of column names."""
-        return result_table.write_lines([result_table.header(list(self._all), self._engine.card)])
+        return result_table.write_lines([result_table.header(list(self._all), self._engine.card, result_table.ERROR)])
 
     def score(self, start: int, stop: int) -> Scored:
         """Score the rows from one position to before another."""
         answers = self._answers({name: cells[start:stop] for name, cells in self._read.items()})
         rows = zip(*(cells[start:stop] for cells in self._all.values()), strict=True)
         card = self._engine.card
-        lines = [[*row, *result_table.outcome(answer, card)] for row, answer in zip(rows, answers, strict=True)]
+        lines = [
+            [*row, *result_table.outcome_or_error(answer, card)] for row, answer in zip(rows, answers, strict=True)
+        ]
         return Scored(result_table.write_lines(lines), len(lines), sum(isinstance(answer, str) for answer in answers))
 
     def _answers(self, columns: Mapping[str, Sequence[str]]) -> Sequence[Prediction | str]:

@@ -21,6 +21,8 @@ from typing import Any, Literal
 
 import orjson
 
+from api._jobs.voice import Voice
+
 type Tell = Callable[[Mapping[str, Any]], None]
 
 ENDED = "ended"
@@ -33,6 +35,10 @@ _GARBAGE_THRESHOLD = (700, 10, 10)
 _LIBRARIES_MB = 600
 """What a training takes besides its table: libraries 360, threads and their heaps 100, and what comes and goes."""
 _TABLE_SHARE = 0.7
+_SOON_UNDERSTOOD = 50_000
+"""So many rows are understood in a fraction of the time that loading scikit-learn takes."""
+_MEMORY_WORDS = ("bad alloc", "failed to map segment", "cannot allocate memory")
+"""How libraries say it: in the middle of their work, or when they cannot even be loaded."""
 _MEMORY_ENDED = "It does not fit into the memory of the worker ({limit} MB); use fewer rows or columns."
 
 
@@ -71,12 +77,17 @@ def main() -> None:
 
 
 def _limit_memory(wanted_mb: int) -> int:
-    """Bound the memory of this process and return the bound in megabytes."""
+    """Bound the memory of this process and return the bound in megabytes.
+
+    Only the soft limit: the browser's runtime, which is started from here, sets aside more than it will ever use.
+    """
     from models.training.memory import default_memory_mb
 
     most = 2 * default_memory_mb()
     limit = min(wanted_mb or most, most)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit * 1_000_000, limit * 1_000_000))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = limit * 1_000_000
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
     return limit
 
 
@@ -91,7 +102,8 @@ def _carry_out(order: Order, limit: int, tell: Tell) -> dict[str, str]:
     except MemoryError:
         return {"reason": _MEMORY_ENDED.format(limit=limit)}
     except Exception as error:  # noqa: BLE001  ours, and the same next time: no use in trying again
-        if "bad alloc" in str(error).lower().replace("_", " "):
+        said = str(error).lower().replace("_", " ")
+        if any(words in said for words in _MEMORY_WORDS):
             return {"reason": _MEMORY_ENDED.format(limit=limit)}
         traceback.print_exc()
         return {"reason": f"It stopped unexpectedly ({type(error).__name__}: {str(error)[:200]})."}
@@ -99,11 +111,24 @@ def _carry_out(order: Order, limit: int, tell: Tell) -> dict[str, str]:
 
 
 def _train(order: Order, table_mb: int, tell: Tell) -> None:
-    from models.training import TrainOptions, read_table, train, write
+    voice = Voice(tell)
+    with voice.beating():
+        voice.say("Loading what reads tables")
+        from models.training import TrainOptions, read_table, understand, write
 
-    options = TrainOptions.from_json({**order.options, "memory_mb": table_mb})
-    table = read_table(Path(order.file), memory_mb=table_mb, seed=options.seed)
-    write(train(table, options, on_event=tell), Path(order.folder))
+        options = TrainOptions.from_json({**order.options, "memory_mb": table_mb})
+        table = read_table(
+            Path(order.file),
+            memory_mb=table_mb,
+            seed=options.seed,
+            on_rows=lambda rows: voice.say(f"Reading the table: {rows:,} rows"),
+        )
+        if table.rows <= _SOON_UNDERSTOOD:
+            understand(table, options)  # a table of no use is refused before scikit-learn takes its seconds to load
+        voice.say("Loading scikit-learn")
+        from models.training import train
+
+        write(train(table, options, on_event=voice.tell), Path(order.folder))
 
 
 def _assist(order: Order, table_mb: int, tell: Tell) -> None:
@@ -138,7 +163,8 @@ _WORKS: dict[str, Callable[[Order, int, Tell], None]] = {
 
 
 def _follow_worker() -> None:
-    while sys.stdin.buffer.read(1):
+    # Not by the buffered stream: a thread that waits in it when Python ends brings the end of a good run to a crash.
+    while os.read(sys.stdin.fileno(), 1):
         pass
     os.killpg(0, signal.SIGKILL)
 

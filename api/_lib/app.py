@@ -3,7 +3,7 @@
 It is pure ASGI: no task and no thread of its own. What it does with a request is `Exchange`'s business.
 """
 
-import sys
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -12,17 +12,10 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api._lib import VERSION, problems
+from api._lib import VERSION, afterwork, heads, problems
 from api._lib.exchange import MAX_BODY_BYTES, Exchange
 from api._lib.hot import HotTable
 from api._lib.settings import settings
-
-# FastAPI looks for models of pydantic 1 in every field, for which it imports all of that version: 20 ms of a cold start.
-# This makes the import fail at once, which FastAPI provides for.
-sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]  # None is how Python marks a module as absent
-
-# httpx imports its own command line wherever the libraries for it are installed: 27 ms. It provides for its absence, too.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # as above
 
 __all__ = ["MAX_BODY_BYTES", "Api", "create_app", "restore_path"]
 
@@ -50,14 +43,31 @@ class Api(FastAPI):
         if scope["type"] != "http":
             await self.middleware_stack(scope, receive, send)
             return
-        rest = await Exchange(scope, receive, send).run(self.hot.find(scope), self.middleware_stack)
-        if rest is not None:
+        rest = await self._answer(scope, receive, send, self.middleware_stack)
+        if rest is None:
+            return
+        if self.state.lasts:
+            afterwork.leave(rest)
+        else:
             await rest
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, stack: ASGIApp) -> Awaitable[object] | None:
+        """Answer by a short way that was found before, else by the long one; returns what must still be waited for."""
+        headers = dict(scope["headers"])
+        if way := heads.find(scope, headers):
+            try:
+                return await way.answer(headers, receive, send)
+            except heads.LongWay as left:
+                receive = heads.replay(left.message, receive)
+        return await Exchange(scope, headers, receive, send).run(self.hot.find(scope), stack)
 
 
 def create_app(*routers: APIRouter) -> Api:
     """Make one app of one or more routers; their routes carry full paths."""
-    app = Api(title="Rowcast", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None)
+    app = Api(
+        title="Rowcast", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None, lifespan=afterwork.living
+    )
+    app.state.lasts = False
     for router in routers:
         # Not include_router: routes that already carry full paths need no second copy, built at every cold start.
         app.router.routes.extend(router.routes)

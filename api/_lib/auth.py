@@ -8,21 +8,20 @@ import asyncio
 import hashlib
 import math
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache, partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from functools import cache, lru_cache, partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
 from api._lib import limits, log
+from api._lib.callers import ANONYMOUS, Caller
 from api._lib.errors import ApiError, CredentialRejected, NotAllowed, NotSignedIn, Unavailable
-from api._lib.lookup import Lookup
-from api._lib.memory import remember
+from api._lib.lookup import Held, Lookup
+from api._lib.memory import REMEMBERED, remember
 from api._lib.settings import settings
 from api._lib.store import keys
-from api._lib.store.people import Role
-from api._lib.upstream import PUBLIC, Rights
 
 if TYPE_CHECKING:
     from jwt import PyJWKClient
@@ -43,6 +42,9 @@ CLOCK_LEEWAY_SECONDS = 10
 MAX_CREDENTIAL_CHARACTERS = 8192
 """The longest tokens that Auth issues are a quarter of this; longer ones are not even read."""
 
+_KEY_BYTES = 100
+"""No key of ours is longer: others are not worth a place in memory."""
+
 _FOR_EVERY_KEY = {"/api/feedback", "/api/me"}
 """What a key may ask whatever its model and scopes are: who it is, and what looks at its model and scopes by itself."""
 
@@ -52,54 +54,6 @@ _OVER_ALL_MODELS = {"/api/metrics", "/api/overview"}
 _HOSTED = ["ES256", "RS256"]
 _EMBEDDED = ["HS256"]
 
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is calling, and in whose name the database is asked."""
-
-    kind: Literal["anonymous", "user", "key"]
-    user_id: str = ""
-    token: str = ""
-    expires_at: float = 0.0
-    email: str = ""
-    role: Role | None = None
-    """Of an API key's owner; a person's role is the database's to know."""
-    scopes: frozenset[str] = frozenset()
-    model_slug: str = ""
-    """An API key may be good for one model only."""
-    key_id: str = ""
-    shared: tuple[str, ...] = ()
-    """Models that are shared with an API key's owner, by id."""
-    edited: tuple[str, ...] = ()
-    """Those of them that its owner may change."""
-
-    @property
-    def rights(self) -> Rights:
-        """A person's own token, or nobody's. An API key has none: its calls are filtered by its owner instead."""
-        if self.kind == "key":
-            sees_all = self.role == "admin" and "admin" in self.scopes
-            return Rights(
-                is_service=True, acting_for=self.user_id, sees_all=sees_all, shared=self.shared, edited=self.edited
-            )
-        return Rights(token=self.token) if self.token else PUBLIC
-
-    @property
-    def audience(self) -> str:
-        """Name everything that decides what this caller may see, for what is kept per caller."""
-        return f"{self.kind}:{self.user_id}:{self.rights.sees_all}"
-
-    def must_hold(self, scope: str) -> None:
-        """Refuse an API key that was not made for this. People hold every scope, and so does a key with `admin`."""
-        if self.kind == "key" and not self.scopes & {scope, "admin"}:
-            raise NotAllowed(f"This API key does not have the scope {scope!r}")
-
-    def must_reach(self, slug: str = "") -> None:
-        """Refuse an API key that was made for another model; without a slug, one that was made for any single model."""
-        if self.model_slug not in {"", slug}:
-            raise NotAllowed(f"This API key was made for the model {self.model_slug!r} only")
-
-
-ANONYMOUS = Caller("anonymous")
 
 USE_NOTED_SECONDS = 60.0
 """How often at most an instance notes that a key was used."""
@@ -125,8 +79,23 @@ async def identify(authorization: str | None, api_key: str | None) -> Caller:
 
 def peek_key(key: bytes) -> Caller | None:
     """Name the caller of an API key that was looked up a moment ago, without waiting; None: ask `identify`."""
-    caller = _keys.peek(hashlib.sha256(key).hexdigest())
+    if len(key) > _KEY_BYTES:
+        return None
+    caller = _keys.peek(_hash_of(key))
     return caller if caller and caller.expires_at > time.time() else None
+
+
+def hold_key(caller: Caller, headers: Mapping[bytes, bytes]) -> Held[str, Caller | None] | None:
+    """Hold on to what is known of the API key in these headers if it says that this is who calls."""
+    key = headers.get(b"x-api-key") or headers.get(b"authorization", b"").partition(b" ")[2].strip()
+    held = _keys.hold(_hash_of(key))
+    return held if held and held.value == caller else None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _hash_of(key: bytes) -> str:
+    """Tell what is known of a key in the database; the same few come again and again."""
+    return hashlib.sha256(key).hexdigest()
 
 
 def admit(caller: Caller) -> None:

@@ -22,10 +22,11 @@ class Average:
 
     def add(self, seconds: float) -> None:
         """Take a measurement in."""
-        fresh = self._measured_at is None or self._clock() - self._measured_at > FORGET_SECONDS
+        now = self._clock()
+        fresh = self._measured_at is None or now - self._measured_at > FORGET_SECONDS
         weight = 1.0 if fresh else _UP if seconds > self._value else _DOWN
         self._value += weight * (seconds - self._value)
-        self._measured_at = self._clock()
+        self._measured_at = now
 
     @property
     def value(self) -> float:

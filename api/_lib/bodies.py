@@ -26,6 +26,9 @@ CSV_TYPES = frozenset({"text/csv", "application/csv"})
 MAX_ROWS = 100_000
 """A row may be one byte on the wire and takes some 500 in memory."""
 
+_HEAD_BYTES = 64
+"""Where `rows` is looked for before the pattern is: behind more blanks than that it is found in the parsed body."""
+
 _BLANKS = b" \t\r\n"
 _ROWS_BEGIN = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"rows"[ \t\r\n]*:[ \t\r\n]*(?=\[)')
 
@@ -115,7 +118,7 @@ def check_count(rows: int) -> None:
 
 
 def _read_json(body: bytes) -> Batch:
-    if batch := _read_rows(body):
+    if b'"rows"' in body[:_HEAD_BYTES] and (batch := _read_rows(body)):
         return batch
     sent = parse_json(body)
     if type(sent) is dict and "rows" not in sent and "columns" not in sent:

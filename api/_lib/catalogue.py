@@ -7,14 +7,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from api._lib import artifacts, log, traffic
-from api._lib.auth import Caller
+from api._lib.callers import Caller
 from api._lib.errors import ModelNotFound, Unavailable, VersionNotFound
 from api._lib.lookup import Lookup
 from api._lib.memory import remember
 from api._lib.registry import CHAMPION
+from api._lib.schema import Schema
 from api._lib.store import models as store
 from api._lib.times import Time
 from api._lib.traffic import RecentTraffic
@@ -22,7 +23,7 @@ from api._lib.upstream import PUBLIC, Rights
 from models.contract import Card, Metric, Task
 
 
-class Version(BaseModel):
+class Version(Schema):
     """One immutable version and what held-out rows said about it."""
 
     id: str | None = Field(description="Id of the version; null when the database did not tell")
@@ -47,7 +48,7 @@ class Version(BaseModel):
         return 0 if found is None else found
 
 
-class Alias(BaseModel):
+class Alias(Schema):
     """A name that points at a version."""
 
     name: str = Field(examples=["champion"])
@@ -55,7 +56,7 @@ class Alias(BaseModel):
     updated_at: Time
 
 
-class Model(BaseModel):
+class Model(Schema):
     """A named thing with a target."""
 
     slug: str = Field(examples=["penguins"])
@@ -75,7 +76,7 @@ class Model(BaseModel):
     updated_at: Time
 
 
-class ModelList(BaseModel):
+class ModelList(Schema):
     """Models, newest first."""
 
     models: list[Model]
@@ -90,7 +91,7 @@ class ListedVersion(Version):
     deleted_at: Time | None = Field(description="Its file is gone since then; its line in the history stays")
 
 
-class VersionList(BaseModel):
+class VersionList(Schema):
     """Versions of one model, newest first."""
 
     versions: list[ListedVersion]

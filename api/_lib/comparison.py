@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api._lib.registry import Found
+from api._lib.schema import Schema
 from models.contract import Card, DatasetNote, Metric
 
 
-class Interval(BaseModel):
+class Interval(Schema):
     """A score and the interval that 95 % of resamples lie in."""
 
     value: float
@@ -17,7 +18,7 @@ class Interval(BaseModel):
     high: float
 
 
-class ComparedMetric(BaseModel):
+class ComparedMetric(Schema):
     """One score of both versions. Each was measured on the rows that its own training held out."""
 
     name: str = Field(examples=["accuracy"])
@@ -31,7 +32,7 @@ class ComparedMetric(BaseModel):
     )
 
 
-class ChangedFeature(BaseModel):
+class ChangedFeature(Schema):
     """A feature that both versions read, differently."""
 
     name: str
@@ -39,7 +40,7 @@ class ChangedFeature(BaseModel):
     b: str = Field(examples=["category"])
 
 
-class FeatureChanges(BaseModel):
+class FeatureChanges(Schema):
     """How what b reads differs from what a reads."""
 
     added: list[str]
@@ -47,7 +48,7 @@ class FeatureChanges(BaseModel):
     changed: list[ChangedFeature]
 
 
-class Parity(BaseModel):
+class Parity(Schema):
     """The certificate in short."""
 
     passed: bool
@@ -56,7 +57,7 @@ class Parity(BaseModel):
     max_error: float
 
 
-class Side(BaseModel):
+class Side(Schema):
     """One of the two versions."""
 
     number: int | None
@@ -72,7 +73,7 @@ class Side(BaseModel):
     trained_at: datetime
 
 
-class Comparison(BaseModel):
+class Comparison(Schema):
     """Version b against version a."""
 
     model: str = Field(examples=["penguins"])

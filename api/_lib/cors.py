@@ -14,7 +14,7 @@ _REQUEST_HEADERS = (
 )
 _ANSWER_HEADERS = (
     b"etag, idempotency-replayed, inference-header-content-length, ratelimit, ratelimit-policy, retry-after, server-timing, "
-    b"x-request-id, x-rowcast-cache, x-rowcast-degraded, x-rowcast-prediction-id"
+    b"x-request-id, x-rowcast-cache, x-rowcast-degraded, x-rowcast-prediction-id, x-rowcast-version"
 )
 _PREFLIGHT_SECONDS = b"7200"
 """The longest that any browser remembers a preflight."""

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api._lib.errors import RequestInvalid
+from api._lib.schema import Schema, Sent
 from api._lib.store.datasets import TABLE_ROWS
 from api._lib.times import Time
 
@@ -30,11 +31,7 @@ ColumnType = Literal[
 COLUMN_TYPES: tuple[str, ...] = get_args(ColumnType)
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class DatasetOrder(_Sent):
+class DatasetOrder(Sent):
     """A file about to be uploaded (`filename`, `size_bytes`), or a `table` of the database to be read."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"filename": "penguins.csv", "size_bytes": 15241}]})
@@ -74,13 +71,13 @@ class DatasetOrder(_Sent):
         return {**kept, "name": self.name or self.filename}
 
 
-class Completion(_Sent):
+class Completion(Sent):
     """What was uploaded."""
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the uploaded bytes, lower-case hexadecimal")
 
 
-class DatasetChanges(_Sent):
+class DatasetChanges(Sent):
     """What may change about a dataset. Absent fields stay as they are."""
 
     name: str = Field(default="", min_length=1, max_length=120)
@@ -113,14 +110,14 @@ class DatasetChanges(_Sent):
             raise RequestInvalid("The dataset has no such column", errors=wrong)
 
 
-class Corrections(BaseModel):
+class Corrections(Schema):
     """What the analyst knows better than the file tells."""
 
     types: dict[str, str] = Field(examples=[{"zip": "category"}])
     drop: list[str] = Field(examples=[["id"]])
 
 
-class Dataset(BaseModel):
+class Dataset(Schema):
     """What is known about an uploaded table."""
 
     id: str
@@ -141,13 +138,13 @@ class Dataset(BaseModel):
     created_at: Time
 
 
-class DatasetList(BaseModel):
+class DatasetList(Schema):
     """Datasets, newest first."""
 
     datasets: list[Dataset]
 
 
-class DatasetProfile(BaseModel):
+class DatasetProfile(Schema):
     """What the columns of a table hold, as far as it is known."""
 
     status: Literal["none", "queued", "ready", "failed"]
@@ -160,7 +157,7 @@ class DatasetProfile(BaseModel):
     corrections: Corrections
 
 
-class Upload(BaseModel):
+class Upload(Schema):
     """The request that brings the bytes. Its address is good for two hours."""
 
     url: str
@@ -168,7 +165,7 @@ class Upload(BaseModel):
     headers: dict[str, str]
 
 
-class AnnouncedDataset(BaseModel):
+class AnnouncedDataset(Schema):
     """A dataset and how to send its bytes; a table of the database has been read already."""
 
     dataset: Dataset

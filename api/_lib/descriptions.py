@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from api._lib import cards, catalogue, log, openapi, registry
-from api._lib.auth import ANONYMOUS, Caller
+from api._lib.callers import ANONYMOUS, Caller
 from api._lib.errors import ApiError
 from api._lib.memory import remember
 from api._lib.model_openapi import add_model, describe_model

@@ -114,6 +114,12 @@ class MethodNotAllowed(ApiError):
     status, code = HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"
 
 
+class NotAcceptable(ApiError):
+    """The answer does not exist in the form that the caller accepts."""
+
+    status, code = HTTPStatus.NOT_ACCEPTABLE, "not_acceptable"
+
+
 class Conflict(ApiError):
     """The request clashes with what is there."""
 

@@ -4,7 +4,6 @@ It gets an id, its body is bounded, browsers' preflights are answered, what nobo
 it leaves one log line. What is to be done behind the answer is done here, too.
 """
 
-import re
 import time
 from collections.abc import Awaitable
 
@@ -16,18 +15,15 @@ from uuid_utils import uuid7
 from api._lib import compression, cors, log, problems
 from api._lib.errors import ApiError, BodyTooLarge, Unexpected
 from api._lib.hot import Hot, HotAnswer
-from api._lib.settings import settings
+from api._lib.request_ids import given_id, given_trace
 
 MAX_BODY_BYTES = 4_500_000
 """What the platform lets into a function; the same everywhere, so that nothing works locally and fails when deployed."""
 
 DRAINED_BYTES = 32_000_000
 _OK, _REFUSED, _CLIENT_LEFT = 200, 400, 499
-_REQUEST_ID = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_JSON = (b"content-type", b"application/json")
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
-_NO_STORE = (b"cache-control", b"no-store")
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+NO_STORE = (b"cache-control", b"no-store")
 
 
 class Exchange(log.RequestNote):
@@ -48,13 +44,12 @@ class Exchange(log.RequestNote):
         "status",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+    def __init__(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         made, client = str(uuid7()), scope.get("client")
         super().__init__(
             headers,
-            _request_id(headers) or made,
-            _trace_id(headers) or made.replace("-", ""),
+            given_id(headers) or made,
+            given_trace(headers) or made.replace("-", ""),
             made,
             client[0] if client else "",
         )
@@ -117,7 +112,12 @@ class Exchange(log.RequestNote):
 
     async def _send_hot(self, answer: HotAnswer) -> None:
         """Send a small answer by the shortest way; what `_send` does for others is done at once."""
-        headers = [_JSON, (b"content-length", b"%d" % len(answer.body)), *answer.headers, _NO_STORE]
+        headers = [
+            (b"content-type", answer.media_type),
+            (b"content-length", b"%d" % len(answer.body)),
+            *answer.headers,
+            NO_STORE,
+        ]
         self._complete(headers)
         self.status = _OK
         await self.send({"type": "http.response.start", "status": _OK, "headers": headers})
@@ -165,7 +165,7 @@ class Exchange(log.RequestNote):
             self.status = message["status"]
             headers = message.setdefault("headers", [])
             if not any(name == b"cache-control" for name, _ in headers):
-                headers.append(_NO_STORE)
+                headers.append(NO_STORE)
             self._complete(headers)
             self.packer = compression.choose(message, self.headers.get(b"accept-encoding"))
             if self.packer:
@@ -182,7 +182,7 @@ class Exchange(log.RequestNote):
 
     def _complete(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Add what every answer carries."""
-        headers += (_NOSNIFF, (b"x-request-id", self.request_id.encode()))
+        headers += (NOSNIFF, (b"x-request-id", self.request_id.encode()))
         if self.standing:
             headers += self.standing.headers()
         if self.degraded:
@@ -196,20 +196,8 @@ class Exchange(log.RequestNote):
         self.is_told = True
         route: APIRoute | None = self.hot.route if self.hot else self.scope.get("route")
         method = "HEAD" if self.is_head else self.scope["method"]
-        log.request(method, route.path if route else None, self.status, self.seconds, self)
-
-
-def _request_id(headers: dict[bytes, bytes]) -> str:
-    """Take the platform's id, so that its logs and ours meet, else the caller's."""
-    given = headers.get(b"x-vercel-id" if settings().is_on_vercel else b"x-request-id")
-    if given is None:
-        return ""
-    text = given.decode("latin-1")
-    return text if _REQUEST_ID.fullmatch(text) else ""
-
-
-def _trace_id(headers: dict[bytes, bytes]) -> str:
-    """Continue the caller's trace (W3C Trace Context)."""
-    given = headers.get(b"traceparent")
-    matched = _TRACEPARENT.fullmatch(given) if given else None
-    return matched[1].decode() if matched else ""
+        if self.degraded:
+            self.facts["degraded"] = [*self.degraded]
+        log.request(
+            method, route.path if route else None, self.status, self.seconds, self.facts, self.request_id, self.trace_id
+        )

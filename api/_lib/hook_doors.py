@@ -6,8 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 from api._lib import limits, log, signing
-from api._lib.auth import Caller, admit, identify
+from api._lib.auth import admit, identify
 from api._lib.bodies import parse_json
+from api._lib.callers import Caller
 from api._lib.errors import NotAllowed, NotFound, NotSignedIn, SignatureRejected
 from api._lib.hook_mapping import HookMapping
 from api._lib.hook_payloads import Delivery, header_id, read_change, read_delivery

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from api._lib.auth import Caller
+from api._lib.callers import Caller
 from api._lib.errors import RequestInvalid
 from api._lib.hook_doors import Door
 from api._lib.hook_schemas import HookDraft

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api._lib.errors import RequestInvalid, RowsInvalid
 from api._lib.hook_paths import MISSING, Path, PathInvalid, escaped, read_path
+from api._lib.schema import Sent
 from models.coercion import coerce_category, numeric_coercion
 from models.contract import Card
 from models.errors import CoercionError
@@ -30,18 +31,14 @@ Scalar = str | int | float | bool | None
 Problems = list[tuple[str, str]]
 
 
-class Constant(BaseModel):
+class Constant(Sent):
     """The same value for every row."""
-
-    model_config = ConfigDict(extra="forbid")
 
     constant: Scalar = Field(examples=["web"])
 
 
-class HookMapping(BaseModel):
+class HookMapping(Sent):
     """How a payload becomes rows. What is not said is taken by column name."""
-
-    model_config = ConfigDict(extra="forbid")
 
     rows: str | None = Field(
         default=None,

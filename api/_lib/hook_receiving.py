@@ -149,7 +149,7 @@ async def _carry_out(door: Door, delivery: Delivery, claim: _Claim, size: int, s
         "total_ms": total_ms,
         "writes": write_backs(mapped.keys, said.predictions, found.version.number),
     }
-    ended = await store.complete(done, prediction_log.write_entry(entry))
+    ended = await store.complete(done, prediction_log.write_entry(entry, time.time()))
     if ended["state"] != "answered":
         raise Conflict("Another process took this delivery over; ask again", headers={"retry-after": "2"})
     return HotAnswer(ended["answer"].encode(), [])

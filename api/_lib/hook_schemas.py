@@ -2,10 +2,11 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from api._lib.hook_mapping import HookMapping, Scalar
 from api._lib.problems import FieldProblem
+from api._lib.schema import Schema, Sent
 from api._lib.times import Time
 
 Kind = Literal["standard", "supabase", "key"]
@@ -31,10 +32,8 @@ _SECRET = Field(
 )
 
 
-class HookDraft(BaseModel):
+class HookDraft(Sent):
     """What a hook does with a message."""
-
-    model_config = ConfigDict(extra="forbid")
 
     model: str = Field(
         max_length=100,
@@ -69,10 +68,8 @@ class HookOrder(HookDraft):
     secret: str | None = _SECRET
 
 
-class HookChange(BaseModel):
+class HookChange(Sent):
     """What is to be changed; the model and the kind stay."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(default=None, min_length=1, max_length=80, pattern=r"\S")
     alias: str | None = Field(
@@ -85,7 +82,7 @@ class HookChange(BaseModel):
     enabled: bool | None = None
 
 
-class Hook(BaseModel):
+class Hook(Schema):
     """A door that webhooks come in by."""
 
     id: str
@@ -121,16 +118,14 @@ class NewHook(OneHook):
     secret: str | None = Field(description="Keep it now: it cannot be shown again. Null for hooks that take API keys")
 
 
-class HookList(BaseModel):
+class HookList(Schema):
     """Your hooks, newest first."""
 
     hooks: list[Hook]
 
 
-class Rotation(BaseModel):
+class Rotation(Sent):
     """How a secret is replaced."""
-
-    model_config = ConfigDict(extra="forbid")
 
     overlap_seconds: int = Field(
         default=86_400, ge=0, le=30 * 86_400, description="How long the secret before goes on; 0 ends it at once"
@@ -138,17 +133,15 @@ class Rotation(BaseModel):
     secret: str | None = _SECRET
 
 
-class NewSecret(BaseModel):
+class NewSecret(Schema):
     """A new secret, which is shown this one time."""
 
     secret: str
     old_ends_in_seconds: int
 
 
-class Trial(BaseModel):
+class Trial(Sent):
     """A payload to be tried."""
-
-    model_config = ConfigDict(extra="forbid")
 
     payload: Any = Field(description="What the sender would send")
     mapping: HookMapping | None = Field(default=None, description="Tried instead of the hook's own")
@@ -160,7 +153,7 @@ class DraftTrial(HookDraft):
     payload: Any = Field(description="What the sender would send")
 
 
-class TriedRow(BaseModel):
+class TriedRow(Schema):
     """What one row would become."""
 
     place: str = Field(description="Where it stands in the payload", examples=["#/record"])
@@ -169,7 +162,7 @@ class TriedRow(BaseModel):
     prediction: dict[str, Any] | None = Field(description="Null where some row does not fit the model")
 
 
-class Tried(BaseModel):
+class Tried(Schema):
     """What a payload would become. Nothing was recorded, written or sent."""
 
     outcome: Literal["predicted", "ignored", "refused"]
@@ -181,7 +174,7 @@ class Tried(BaseModel):
     warnings: list[FieldProblem]
 
 
-class HookDelivery(BaseModel):
+class HookDelivery(Schema):
     """What came in, and what became of it."""
 
     id: str
@@ -200,16 +193,14 @@ class HookDelivery(BaseModel):
     answered_at: Time | None
 
 
-class HookDeliveryList(BaseModel):
+class HookDeliveryList(Schema):
     """What came in by a hook, newest first."""
 
     deliveries: list[HookDelivery]
 
 
-class MigrationOrder(BaseModel):
+class MigrationOrder(Sent):
     """A table whose rows shall be sent to a hook."""
-
-    model_config = ConfigDict(extra="forbid")
 
     table: str | None = Field(
         default=None, max_length=200, description="Absent: the hook's own", examples=["public.customers"]
@@ -234,7 +225,7 @@ class MigrationOrder(BaseModel):
     )
 
 
-class Migration(BaseModel):
+class Migration(Schema):
     """A migration to be applied by whoever owns the database."""
 
     filename: str = Field(examples=["20261123120000_rowcast_customers.sql"])

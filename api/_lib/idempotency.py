@@ -16,11 +16,11 @@ from uuid import UUID, uuid5
 import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from api._lib import auth, log, sealing
 from api._lib.errors import ApiError, Conflict, IdempotencyKeyReused, RequestMalformed, Unavailable
+from api._lib.late import LateRoute
 from api._lib.problems import problems
 from api._lib.store import idempotency as store
 
@@ -56,7 +56,7 @@ def identity(part: str = "") -> dict[str, str]:
     return {"id": str(uuid5(made, part) if part else made)}
 
 
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(LateRoute):
     """A route that reads `Idempotency-Key` if it creates: a POST that answers 201."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

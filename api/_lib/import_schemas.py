@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from api._lib.schema import Sent
 from api._lib.slugs import SLUG_PATTERN
 from api._lib.uuids import Uuid
 from models.contract import FeatureKind, Task
@@ -34,11 +35,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check
 Value = Annotated[str, AfterValidator(_check_text)]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ImportedFeature(_Sent):
+class ImportedFeature(Sent):
     """What one column of a row is."""
 
     name: Text = Field(examples=["bill_length_mm"])
@@ -48,7 +45,7 @@ class ImportedFeature(_Sent):
     maximum: float | None = Field(default=None, description="For the form, and tried beside the examples")
 
 
-class ImportOrder(_Sent):
+class ImportOrder(Sent):
     """An ONNX file that shall become a version."""
 
     dataset_id: Uuid = Field(description="The uploaded file: a dataset of kind `model` that is ready")

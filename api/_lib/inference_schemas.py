@@ -2,12 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from api._lib.schema import Schema
 from api._lib.tensors import DTYPES, TEXT
 
 
-class ServerMetadata(BaseModel):
+class ServerMetadata(Schema):
     """Who answers, and which extensions of the protocol it knows."""
 
     name: str = Field(examples=["rowcast"])
@@ -15,26 +16,26 @@ class ServerMetadata(BaseModel):
     extensions: list[str] = Field(examples=[["binary_tensor_data", "classification"]])
 
 
-class Live(BaseModel):
+class Live(Schema):
     """The process answers."""
 
     live: bool
 
 
-class Ready(BaseModel):
+class Ready(Schema):
     """The process can predict."""
 
     ready: bool
 
 
-class ModelReady(BaseModel):
+class ModelReady(Schema):
     """The model is open and can predict."""
 
     name: str = Field(examples=["penguins"])
     ready: bool
 
 
-class TensorMetadata(BaseModel):
+class TensorMetadata(Schema):
     """A tensor that a model reads or answers; -1 stands for any number of rows."""
 
     name: str = Field(examples=["bill_length_mm"])
@@ -42,7 +43,7 @@ class TensorMetadata(BaseModel):
     shape: list[int] = Field(examples=[[-1, 1]])
 
 
-class ModelMetadata(BaseModel):
+class ModelMetadata(Schema):
     """What a model reads and answers."""
 
     name: str = Field(examples=["penguins"])
@@ -59,7 +60,7 @@ class ModelMetadata(BaseModel):
     )
 
 
-class OutputTensor(BaseModel):
+class OutputTensor(Schema):
     """One output; its values stand in `data` or, as bytes, after the JSON."""
 
     name: str = Field(examples=["probabilities"])
@@ -69,7 +70,7 @@ class OutputTensor(BaseModel):
     data: list[float | str] | None = Field(default=None, examples=[[0.97, 0.01, 0.02]])
 
 
-class InferenceAnswer(BaseModel):
+class InferenceAnswer(Schema):
     """What the model answered."""
 
     model_name: str = Field(examples=["penguins"])
@@ -89,7 +90,7 @@ class InferenceAnswer(BaseModel):
     outputs: list[OutputTensor]
 
 
-class ScoringAnswer(BaseModel):
+class ScoringAnswer(Schema):
     """Labels or values in the order of the rows."""
 
     predictions: list[str | float] = Field(examples=[["Adelie", "Gentoo"]])

@@ -5,13 +5,10 @@ Commands are counted, for all instances together, against a monthly budget: a fr
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from api._lib.averages import Average
@@ -26,13 +23,15 @@ KV_TIMEOUT_SECONDS = 0.3
 REPORT_EVERY = 200
 """So many commands are counted here before the shared count is asked to include them."""
 
-_LIBRARY = "upstash_redis.asyncio"
 _COUNT_KEPT_SECONDS = 40 * 24 * 3600
 
 trip = Average(guess=0.002)
 """How long one call takes. A shared answer pays only where working it out takes longer."""
 
 _circuit = Circuit(seconds=5.0)
+
+_clients: "dict[asyncio.AbstractEventLoop, Redis]" = {}
+"""One for each event loop: connections belong to one."""
 
 
 @dataclass(slots=True)
@@ -112,9 +111,9 @@ async def run(commands: Sequence[list[str]]) -> list[Any]:
     _begin_month()
     report = not _spending.is_known or _spending.waiting + len(commands) >= REPORT_EVERY
     sent = [*commands, *(_report(len(commands)) if report else ())]
-    if _LIBRARY not in sys.modules:  # a tenth of a second, for which other requests do not wait
-        await asyncio.to_thread(import_module, _LIBRARY)
-    pipeline = _redis(asyncio.get_running_loop()).pipeline()
+    loop = asyncio.get_running_loop()
+    client = _clients.get(loop) or _clients.setdefault(loop, await asyncio.to_thread(_make_client))
+    pipeline = client.pipeline()
     is_connected = _spending.is_known  # the first call also pays for the connection
     started = time.perf_counter()
     try:
@@ -135,6 +134,12 @@ async def run(commands: Sequence[list[str]]) -> list[Any]:
     return answers
 
 
+async def close() -> None:
+    """Close the connections of the running event loop: for the end of a process."""
+    if known := _clients.pop(asyncio.get_running_loop(), None):
+        await known.close()
+
+
 def _begin_month() -> None:
     global _spending  # noqa: PLW0603  the count of one month makes place for the next
     month = datetime.now(UTC).strftime("%Y-%m")
@@ -149,9 +154,8 @@ def _report(new: int) -> list[list[str]]:
     return [["INCRBY", counter, str(due)], ["EXPIRE", counter, str(_COUNT_KEPT_SECONDS)]]
 
 
-@cache
-def _redis(_loop: asyncio.AbstractEventLoop) -> "Redis":
-    """Make the client of this event loop."""
+def _make_client() -> "Redis":
+    """Make a client; in a thread, for the library and two sets of certificates take tenths of a second to read."""
     import httpx
     from upstash_redis.asyncio import Redis
 

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from upstash_ratelimit.asyncio import FixedWindow
 
 MINUTE, DAY = 60, 86_400
-NEAR_PARTS = 5
-"""A quota is near when this part of it is left."""
-
 WARNED_SECONDS = 3600.0
 
 _warned: dict[str, float] = {}
@@ -104,6 +101,12 @@ def admit_anonymous() -> None:
         note.behind.append(settle)
 
 
+def count_of(caller_kind: str) -> Ledger:
+    """Return where the requests of keys, or those of people, are counted."""
+    known = _ledgers()
+    return known.key if caller_kind == "key" else known.user
+
+
 def check_unknown_credential() -> None:
     """Refuse to look up one more token or key for an address that has sent too many wrong ones.
 
@@ -131,7 +134,7 @@ def _admit(ledger: Ledger, identity: str, owner_id: str) -> None:
     note.standing = Standing(ledger.field, ledger.name, left, ledger.ends_at)
     if ledger.is_due:
         note.behind.append(settle)
-    if left <= policy.quota // NEAR_PARTS and owner_id and _warned.get(identity, 0.0) <= time.monotonic():
+    if left <= ledger.near and owner_id and _warned.get(identity, 0.0) <= time.monotonic():
         remember(_warned, identity, time.monotonic() + WARNED_SECONDS)
         note.behind.append(partial(_warn, owner_id, policy))
 

@@ -101,7 +101,8 @@ def add_model(
     predict["post"]["parameters"] = [EXPLAIN_PARAMETER]
     predict["get"]["parameters"] = _query(card)
     for operation in predict.values():
-        operation["responses"]["200"]["content"] = {_JSON: {"schema": _reference(answer)}}
+        content = operation["responses"]["200"]["content"]
+        operation["responses"]["200"]["content"] = {**content, _JSON: {"schema": _reference(answer)}}
 
 
 def _rows_body(row: str, card: Card) -> Described:
@@ -149,7 +150,7 @@ def _describe(feature: Feature) -> str:
     parts = [f"{feature.kind.capitalize()}, null where it is unknown."]
     if feature.minimum is not None and feature.maximum is not None and feature.kind in {"number", "integer"}:
         parts.append(f"Training saw {feature.minimum:g} to {feature.maximum:g}.")
-    if feature.kind == "category":
+    if feature.kind == "category" and feature.category_count:
         parts.append(f"Training saw {feature.category_count} values; others are accepted with a warning.")
     return " ".join(parts)
 

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api._lib import registry
+from api._lib.schema import Schema, Sent
 from api._lib.times import Time
 from api._lib.uuids import Uuid
 
@@ -37,11 +38,7 @@ SeenVersion = Annotated[
 Reason = Annotated[str, Field(min_length=1, max_length=500, examples=["Better on last month's rows"])]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ModelChanges(_Sent):
+class ModelChanges(Sent):
     """What may change about a model. Absent fields stay as they are."""
 
     title: str | None = Field(default=None, min_length=1, max_length=120, examples=["Palmer penguins"])
@@ -60,13 +57,13 @@ class ModelChanges(_Sent):
     )
 
 
-class VersionChanges(_Sent):
+class VersionChanges(Sent):
     """What may change about a version: what people note about it."""
 
     note: str = Field(max_length=2000, examples=["Trained after the price change"])
 
 
-class PromotionOrder(_Sent):
+class PromotionOrder(Sent):
     """Where an alias shall point, and why."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2, "reason": "better on this week's rows"}]})
@@ -80,7 +77,7 @@ class PromotionOrder(_Sent):
     from_version: SeenVersion = None
 
 
-class RollbackOrder(_Sent):
+class RollbackOrder(Sent):
     """Which alias shall go back, and why."""
 
     alias: str = Field(default=registry.CHAMPION, pattern=ALIAS_PATTERN)
@@ -88,7 +85,7 @@ class RollbackOrder(_Sent):
     from_version: SeenVersion = None
 
 
-class Promotion(BaseModel):
+class Promotion(Schema):
     """One move of an alias: who, when and why. Never changed, never deleted."""
 
     id: str
@@ -108,13 +105,13 @@ class Promotion(BaseModel):
     promoted_at: Time
 
 
-class PromotionList(BaseModel):
+class PromotionList(Schema):
     """Promotions of one model, newest first."""
 
     promotions: list[Promotion]
 
 
-class LiveAlias(BaseModel):
+class LiveAlias(Schema):
     """What an alias pointed at, at some moment."""
 
     name: str = Field(examples=["champion"])
@@ -124,7 +121,7 @@ class LiveAlias(BaseModel):
     promoted_by: str | None
 
 
-class History(BaseModel):
+class History(Schema):
     """What was live at some moment."""
 
     model: str = Field(examples=["penguins"])
@@ -132,7 +129,7 @@ class History(BaseModel):
     aliases: list[LiveAlias]
 
 
-class ReplayOrder(_Sent):
+class ReplayOrder(Sent):
     """Which version shall be tried against which, on how many rows."""
 
     version: int = Field(ge=1, le=MAX_NUMBER, description="Number of the version that may be promoted", examples=[3])
@@ -148,7 +145,7 @@ class ReplayOrder(_Sent):
     )
 
 
-class Change(BaseModel):
+class Change(Schema):
     """Rows whose label changes."""
 
     before: str = Field(description="The label of `against`", alias="from", examples=["no"])
@@ -156,7 +153,7 @@ class Change(BaseModel):
     rows: int
 
 
-class ReplayScore(BaseModel):
+class ReplayScore(Schema):
     """The score of both versions on the rows whose truth is known, and the difference with its 95 % interval."""
 
     name: str = Field(examples=["accuracy"])
@@ -168,21 +165,21 @@ class ReplayScore(BaseModel):
     high: float
 
 
-class Latency(BaseModel):
+class Latency(Schema):
     """What one row costs, measured here and now, both versions in turn."""
 
     p50_ms: float
     p95_ms: float
 
 
-class Latencies(BaseModel):
+class Latencies(Schema):
     """Of both versions."""
 
     version: Latency
     against: Latency
 
 
-class ReplayExample(BaseModel):
+class ReplayExample(Schema):
     """A row whose answer changes most."""
 
     row: dict[str, Any]
@@ -191,7 +188,7 @@ class ReplayExample(BaseModel):
     actual: str | float | None
 
 
-class ReplayResult(BaseModel):
+class ReplayResult(Schema):
     """What would have been answered otherwise."""
 
     rows: int = Field(description="Rows that both versions could read")
@@ -212,7 +209,7 @@ class ReplayResult(BaseModel):
     examples: list[ReplayExample]
 
 
-class Replay(BaseModel):
+class Replay(Schema):
     """Rows through two versions of a model."""
 
     id: str
@@ -229,7 +226,7 @@ class Replay(BaseModel):
     finished_at: Time | None
 
 
-class ReplayList(BaseModel):
+class ReplayList(Schema):
     """Replays of one model, newest first."""
 
     replays: list[Replay]

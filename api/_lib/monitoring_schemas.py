@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api._lib.figures import Figure, mean, percentile, proportion
+from api._lib.schema import Schema
 from api._lib.times import Time
 
 
-class Estimate(BaseModel):
+class Estimate(Schema):
     """A figure with its 95 % interval."""
 
     value: float
@@ -23,7 +24,7 @@ class Estimate(BaseModel):
         return None if figure is None else cls(**figure._asdict())
 
 
-class Latency(BaseModel):
+class Latency(Schema):
     """How long requests took inside the function, in milliseconds, to the accuracy of the buckets they are counted in."""
 
     p50: float
@@ -37,7 +38,7 @@ class Latency(BaseModel):
         return None if p50 is None or p95 is None or p99 is None else cls(p50=p50, p95=p95, p99=p99)
 
 
-class Traffic(BaseModel):
+class Traffic(Schema):
     """Answered requests."""
 
     requests: int
@@ -60,7 +61,7 @@ class VersionTraffic(Traffic):
     last_hour: Time
 
 
-class Refusals(BaseModel):
+class Refusals(Schema):
     """Refused requests of one kind."""
 
     status: int
@@ -68,7 +69,7 @@ class Refusals(BaseModel):
     count: int
 
 
-class Parts(BaseModel):
+class Parts(Schema):
     """Where the time of a request goes on average, in milliseconds."""
 
     parse: float
@@ -76,7 +77,7 @@ class Parts(BaseModel):
     total: float
 
 
-class VersionQuality(BaseModel):
+class VersionQuality(Schema):
     """How right one version was, as far as the truth is known."""
 
     version: int
@@ -91,7 +92,7 @@ class VersionQuality(BaseModel):
     delay_seconds: list[float] = Field(description="From prediction to truth: median and 90 %")
 
 
-class QualityStep(BaseModel):
+class QualityStep(Schema):
     """How right one version was about what it predicted in one step of time."""
 
     at: Time
@@ -101,7 +102,7 @@ class QualityStep(BaseModel):
     mean_absolute_error: Estimate | None
 
 
-class ExpectedQuality(BaseModel):
+class ExpectedQuality(Schema):
     """An estimate from the model's own probabilities, for predictions whose truth is not known yet."""
 
     version: int
@@ -111,14 +112,14 @@ class ExpectedQuality(BaseModel):
     )
 
 
-class Opinions(BaseModel):
+class Opinions(Schema):
     """Thumbs up and down."""
 
     good: int
     bad: int
 
 
-class Metrics(BaseModel):
+class Metrics(Schema):
     """How a model is used and how right it is, between two times."""
 
     model: str
@@ -140,7 +141,7 @@ class Metrics(BaseModel):
     opinions: Opinions
 
 
-class ValueDay(BaseModel):
+class ValueDay(Schema):
     """One day of one feature."""
 
     day: date
@@ -150,7 +151,7 @@ class ValueDay(BaseModel):
     counts: list[int]
 
 
-class FeatureValues(BaseModel):
+class FeatureValues(Schema):
     """What came in for one feature, beside what training saw."""
 
     feature: str | None = Field(description="Null: what was predicted")
@@ -164,7 +165,7 @@ class FeatureValues(BaseModel):
     days: list[ValueDay]
 
 
-class Values(BaseModel):
+class Values(Schema):
     """What came in and went out of one version."""
 
     model: str
@@ -172,7 +173,7 @@ class Values(BaseModel):
     features: list[FeatureValues]
 
 
-class DriftWindow(BaseModel):
+class DriftWindow(Schema):
     """Some days beside training."""
 
     since: date
@@ -183,7 +184,7 @@ class DriftWindow(BaseModel):
     is_beyond: bool
 
 
-class FeatureDrift(BaseModel):
+class FeatureDrift(Schema):
     """How one feature stands."""
 
     feature: str | None = Field(description="Null: what is predicted")
@@ -194,7 +195,7 @@ class FeatureDrift(BaseModel):
     windows: list[DriftWindow]
 
 
-class Drift(BaseModel):
+class Drift(Schema):
     """How far a version's world has moved from its training."""
 
     model: str
@@ -205,7 +206,7 @@ class Drift(BaseModel):
     features: list[FeatureDrift]
 
 
-class Used(BaseModel):
+class Used(Schema):
     """One thing that the free plans give only so much of."""
 
     name: Literal["database", "storage", "requests", "kv_commands"]
@@ -219,7 +220,7 @@ class Used(BaseModel):
     degrades: str = Field(description="What happens when it is used up")
 
 
-class TableSize(BaseModel):
+class TableSize(Schema):
     """One of the largest tables of the database."""
 
     name: str = Field(examples=["public.predictions"])
@@ -227,7 +228,7 @@ class TableSize(BaseModel):
     rows: int = Field(description="As the database estimates it")
 
 
-class SlowStatement(BaseModel):
+class SlowStatement(Schema):
     """A statement that took long on average."""
 
     statement: str = Field(description="Its beginning; constants are left out")
@@ -236,7 +237,7 @@ class SlowStatement(BaseModel):
     total_ms: float
 
 
-class Usage(BaseModel):
+class Usage(Schema):
     """What the deployment has used up."""
 
     quotas: list[Used]
@@ -275,10 +276,8 @@ def write_metrics(
 ) -> Metrics:
     """Make metrics of counts; what is expected of quality is added by the caller."""
     edges, totals = counted["edges_ms"], counted["totals"]
-    requests = totals["requests"]
-    parts = (
-        Parts(**{name: totals[f"{name}_ms"] / requests for name in ("parse", "infer", "total")}) if requests else None
-    )
+    requests, steps = totals["requests"], ("parse", "infer", "total")
+    parts = Parts(**{name: totals[f"{name}_ms"] / requests for name in steps}) if requests else None
     return Metrics(
         model=slug,
         since=since,

@@ -4,17 +4,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api._lib.auth import Somebody
 from api._lib.figures import mean, proportion
+from api._lib.late import LateRoute
 from api._lib.monitoring_schemas import Estimate, Latency
 from api._lib.openapi import SOMEBODY
 from api._lib.problems import problems
+from api._lib.schema import Schema
 from api._lib.store import monitoring as store
 from api._lib.times import Time
 
-router = APIRouter(tags=["metrics"])
+router = APIRouter(tags=["metrics"], route_class=LateRoute)
 
 Span = Literal["24h", "7d", "30d"]
 _HOURS: dict[str, tuple[int, int]] = {"24h": (24, 1), "7d": (168, 6), "30d": (720, 24)}
@@ -24,14 +26,14 @@ DriftState = Literal["drifted", "moved", "stable", "not_enough_data"]
 _WORST_FIRST: tuple[DriftState, ...] = ("drifted", "moved", "stable", "not_enough_data")
 
 
-class Step(BaseModel):
+class Step(Schema):
     """Answered requests of one step of time. A step in which nothing was asked is not listed."""
 
     at: Time
     requests: int
 
 
-class ModelHealth(BaseModel):
+class ModelHealth(Schema):
     """How one model stands."""
 
     model: str = Field(examples=["penguins"])
@@ -50,7 +52,7 @@ class ModelHealth(BaseModel):
     mean_absolute_error: Estimate | None = Field(description="Of numbers, from actuals")
 
 
-class Overview(BaseModel):
+class Overview(Schema):
     """How all models stand that you have a part in, between two times."""
 
     since: Time

@@ -8,24 +8,24 @@ where working it out costs more than the trip. Else: read, coerce, run, write.
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
-from api._lib import answers, engines, kv, log, prediction_log
+from api._lib import answers, engines, kv, log
 from api._lib.answers import Answer
-from api._lib.app import MAX_BODY_BYTES
 from api._lib.averages import Average
 from api._lib.bodies import Batch
-from api._lib.errors import BodyTooLarge, RequestInvalid, Unavailable
+from api._lib.errors import RequestInvalid, Unavailable
 from api._lib.hot import HotAnswer
 from api._lib.memory import remember
 from api._lib.places import refuse_rows
 from api._lib.questions import Question
-from api._lib.serving import INLINE_BYTES, INLINE_SECONDS, Granted
+from api._lib.serving import INLINE_SECONDS, Granted
+from api._lib.told import REMEMBERED, Way, write
 from models.encoding import Encoded
 from models.errors import ExplanationRefused, FieldError, InvalidRows
 from models.runtime import OnnxModel
@@ -33,8 +33,9 @@ from models.runtime import OnnxModel
 MAX_EXPLAINED_ROWS = 10
 SHARED_ROWS = 64
 SHARED_SECONDS = 7 * 24 * 3600
-ROW_PAYS_SECONDS = 60e-6
-"""Finding a row by what the model sees of it takes 5 µs; below this, running the model again is as good."""
+ROW_PAYS_SECONDS = 250e-6
+"""Finding a row by what the model sees of it takes 5 µs by itself and several times that in a busy server, and few rows come
+again in other words: below this, running the model again is as good."""
 
 _ROW_POINTER = "#/rows/0"
 _BETWEEN = b"\n"
@@ -60,21 +61,7 @@ class _Made(NamedTuple):
     shared_key: str = ""
 
 
-class _Way(NamedTuple):
-    """How an answer was come by: for its headers, and for what is done once it is out."""
-
-    cache: bytes
-    timing: bytes
-    """Members of the answer, for what was measured before the answer was written."""
-    steps: bytes
-    """The same for `Server-Timing`."""
-    share: Callable[[], Awaitable[None]] | None = None
-
-
 _HEADS = {task: b'"task":"%b","predictions":' % task.encode() for task in ("binary", "multiclass", "regression")}
-_REMEMBERED = _Way(
-    b"hit-local", b'"parse_ms":0.0,"validate_ms":0.0,"infer_ms":0.0', b"parse;dur=0.0, validate;dur=0.0, infer;dur=0.0"
-)
 _NO_WARNINGS = b',"warnings":[]'
 
 _costs: dict[tuple[str, bool], Average] = {}
@@ -89,35 +76,62 @@ async def answer(granted: Granted, question: Question, started: float) -> HotAns
     digest = granted.found.version.digest
     key = (digest, question.kind, question.content)
     if known := answers.find(key):
-        return _write(granted, question, known, _REMEMBERED, started)
+        return write(granted, question, known, REMEMBERED, started)
     engine = engines.peek(digest) or await engines.find(digest)
-    if len(question.content) > INLINE_BYTES:
+    is_long = question.is_long
+    if is_long:
         read = await asyncio.to_thread(_read, question, engine)
     else:
         read = _read(question, engine)
-    made = await _work_out(engine, digest, question, read)
+    made = await _work_out(engine, digest, question, read, is_long=is_long)
+    return write(granted, question, *_put_together(key, engine, read, made), started)
+
+
+def answer_at_once(digest: str, question: Question) -> tuple[Answer, Way] | None:
+    """Find or make the answer to a short question that is not to be explained; None if that might keep others waiting.
+
+    Raises:
+        ApiError: it cannot be read or does not fit the model.
+    """
+    key = (digest, question.kind, question.content)
+    if known := answers.find(key):
+        return known, REMEMBERED
+    engine, cost = engines.peek(digest), _cost_of(digest, question)
+    seconds = cost.value
+    if engine is None or seconds >= ROW_PAYS_SECONDS:
+        return None
+    read = _read(question, engine)
+    if seconds * len(read.encoded.numeric) >= ROW_PAYS_SECONDS:
+        return None
+    return _put_together(key, engine, read, _predict(engine, question, read, cost))
+
+
+def _put_together(key: answers.Key, engine: OnnxModel, read: _Read, made: _Made) -> tuple[Answer, Way]:
+    """Keep an answer, and tell how it was come by."""
     done = time.perf_counter()
-    times = ((read.parsed - read.began) * 1e3, (read.validated - read.parsed) * 1e3, (done - read.validated) * 1e3)
+    parsed = b"%.3f" % ((read.parsed - read.began) * 1e3)
+    validated = b"%.3f" % ((read.validated - read.parsed) * 1e3)
+    inferred = b"%.3f" % ((done - read.validated) * 1e3)
     tail = made.explanations + (_warnings(read) if read.encoded.warnings else _NO_WARNINGS)
     complete = Answer(_HEADS[engine.card.task], made.predictions, tail, len(read.encoded.numeric), read.batch.sent)
     is_kept = answers.keep(key, complete)
-    way = _Way(
+    way = Way(
         made.cache if is_kept or made.cache != b"miss" else b"skip",
-        b'"parse_ms":%.3f,"validate_ms":%.3f,"infer_ms":%.3f' % times,
-        b"parse;dur=%.3f, validate;dur=%.3f, infer;dur=%.3f" % times,
+        b'"parse_ms":%b,"validate_ms":%b,"infer_ms":%b' % (parsed, validated, inferred),
+        b"parse;dur=%b, validate;dur=%b, infer;dur=%b" % (parsed, validated, inferred),
         partial(_share, made) if made.shared_key else None,
     )
-    return _write(granted, question, complete, way, started)
+    return complete, way
 
 
-async def _work_out(engine: OnnxModel, digest: str, question: Question, read: _Read) -> _Made:
+async def _work_out(engine: OnnxModel, digest: str, question: Question, read: _Read, *, is_long: bool) -> _Made:
     """Find or make what the model says to a coerced question."""
     rows = len(read.encoded.numeric)
     cost = _cost_of(digest, question)
     estimate = cost.value * rows
     if (estimate >= ROW_PAYS_SECONDS and rows <= SHARED_ROWS) or question.is_explained:
         return await _look_up(engine, digest, question, read, cost)
-    if len(question.content) > INLINE_BYTES or estimate > INLINE_SECONDS:
+    if is_long or estimate > INLINE_SECONDS:
         return await asyncio.to_thread(_predict, engine, question, read, cost)
     return _predict(engine, question, read, cost)
 
@@ -198,77 +212,6 @@ def _warnings(read: _Read) -> bytes:
 def _relocate(batch: Batch, place: FieldError) -> FieldError:
     """Name a place as the caller sees it: a body that is the row has no `rows/0` in it."""
     return FieldError(f"#{place.pointer[len(_ROW_POINTER) :]}", place.detail) if batch.is_single else place
-
-
-def _write(granted: Granted, question: Question, known: Answer, way: _Way, started: float) -> HotAnswer:
-    note = log.current()
-    if prediction_log.is_behind():
-        log.note_degraded("log")
-    total = (time.perf_counter() - started) * 1e3
-    timing = b'%b,"total_ms":%.3f' % (way.timing, total)
-    body = b'{"id":"%b",%b,%b%b%b,"timing":{%b}}' % (
-        note.prediction_id.encode(),
-        granted.names,
-        known.head,
-        known.predictions,
-        known.tail,
-        timing,
-    )
-    if len(body) > MAX_BODY_BYTES:
-        raise BodyTooLarge(
-            f"The answer would be above {MAX_BODY_BYTES / 1e6:.1f} MB. Send fewer rows at a time, "
-            "or score a whole file in the background: POST /api/batches"
-        )
-    note.facts["rows"] = known.rows
-    note.facts["cache"] = way.cache.decode()
-
-    headers = [(b"x-rowcast-cache", way.cache), (b"server-timing", b"%b, total;dur=%.3f" % (way.steps, total))]
-    return HotAnswer(body, headers, partial(_follow_up, granted, question, known, way, timing))
-
-
-def _follow_up(
-    granted: Granted, question: Question, known: Answer, way: _Way, timing: bytes
-) -> Awaitable[object] | None:
-    """Begin what is to be done once an answer is out."""
-    if not prediction_log.is_on():
-        return way.share() if way.share else None
-    note = log.current()
-    entry = prediction_log.Entry(
-        granted.record_names,
-        note.prediction_id,
-        prediction_log.source_of(note.headers),
-        known.rows,
-        timing,
-        None,
-        known.predictions if known.rows <= prediction_log.MAX_ROWS else None,
-        b'"%b"' % way.cache,
-    )
-    if not prediction_log.keeps_rows(granted.found, known.rows):
-        logged = prediction_log.add(entry)
-    elif len(question.content) > INLINE_BYTES:
-        return _log_later(entry, question, way)
-    else:
-        rows = known.sent.of(question.content) if known.sent else _rewrite(question)
-        logged = prediction_log.add(entry._replace(rows=rows))
-    return _both(logged, way.share()) if way.share else logged
-
-
-async def _log_later(entry: prediction_log.Entry, question: Question, way: _Way) -> None:
-    """Log a large request: its rows are written in a thread."""
-    rows = await asyncio.to_thread(_rewrite, question)
-    await prediction_log.add(entry._replace(rows=rows))
-    if way.share:
-        await way.share()
-
-
-async def _both(logged: Awaitable[object], share: Awaitable[None]) -> None:
-    await share
-    await logged
-
-
-def _rewrite(question: Question) -> bytes | None:
-    """Write the rows of a question, whatever its form, as JSON."""
-    return prediction_log.write_cells(lambda: question.read().to_rows())
 
 
 async def _ask_shared(key: str) -> bytes | None:

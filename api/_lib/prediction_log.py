@@ -8,7 +8,8 @@ away, to the instance's disk, and never to the text log.
 import asyncio
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -19,12 +20,12 @@ import orjson
 from uuid_utils import uuid7
 
 from api._lib import log
-from api._lib.auth import Caller
+from api._lib.callers import Caller
 from api._lib.group_commit import GroupCommit
 from api._lib.registry import Found
 from api._lib.settings import settings
 from api._lib.spill import Spill
-from api._lib.store.predictions import write_predictions
+from api._lib.store.predictions import hang_up, write_predictions
 
 MAX_ROWS = 1000
 """Of a request with more rows neither they nor the outputs are kept: many rows are what batches are for."""
@@ -37,6 +38,9 @@ Cells = Callable[[], Sequence[Any]]
 """Makes one JSON value per row. Called behind the answer, so that nobody waits for it."""
 
 _LONGEST_SLUG = 63
+_NAMES_BYTES = 450
+"""Of a record without its rows and outputs, about."""
+
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _NO_NUL = rb"\1\\ufffd"
 
@@ -58,13 +62,13 @@ class Entry(NamedTuple):
     cache: bytes = b"null"
 
 
-def add(entry: Entry) -> asyncio.Future[bool]:
+def add(entry: Entry) -> Awaitable[bool]:
     """Log an answer; done when that is durable. To be awaited behind the answer: it takes some 30 ms.
 
     What waits holds memory, and memory that is touched again after 30 ms is slow: await this with as little as possible
     still in hand.
     """
-    return _writer().add(write_entry(entry))
+    return _writer().add((entry, time.time()))
 
 
 async def record(
@@ -113,6 +117,13 @@ async def add_refusal(model: str, status: int, code: str) -> None:
         log.exception("refusal not logged", error)
 
 
+async def finish() -> None:
+    """Wait until everything that was added is durable, and hang up: for the end of a process."""
+    if writer := _writers.get(asyncio.get_running_loop()):
+        await writer.finish()
+    hang_up()
+
+
 def is_on() -> bool:
     """Whether there is a database to log to."""
     return bool(settings().supabase_secret_key)
@@ -156,12 +167,12 @@ def source_of(headers: Mapping[bytes, bytes]) -> Source:
     return "site" if headers.get(b"sec-fetch-site") == b"same-origin" else "api"
 
 
-def write_entry(entry: Entry) -> bytes:
-    """Put a record together, on one line."""
+def write_entry(entry: Entry, at: float) -> bytes:
+    """Put a record together, on one line; `at` is when it was answered, in seconds since 1970."""
     content = b'{%b,"id":"%b","at":%b,"source":"%b","row_count":%d,"cache":%b,%b,"rows":%b,"outputs":%b}' % (
         entry.names,
         entry.prediction_id.encode(),
-        orjson.dumps(datetime.now(UTC)),
+        orjson.dumps(datetime.fromtimestamp(at, UTC)),
         entry.source.encode(),
         entry.row_count,
         entry.cache,
@@ -174,6 +185,16 @@ def write_entry(entry: Entry) -> bytes:
     # Postgres has no NUL in its texts and would refuse the whole batch.
     # To look for one sign takes a twentieth of the time of looking for six.
     return _NUL.sub(_NO_NUL, content) if b"\\" in content and b"\\u0000" in content else content
+
+
+def _form(added: tuple[Entry, float]) -> bytes:
+    return write_entry(*added)
+
+
+def _size_of(added: tuple[Entry, float]) -> int:
+    """Say how long a record will be, nearly."""
+    entry, _ = added
+    return _NAMES_BYTES + len(entry.rows or b"") + len(entry.outputs or b"")
 
 
 def _mend(record: bytes) -> bytes:
@@ -196,7 +217,9 @@ def _writer() -> GroupCommit:
     if writer is None:
         for stale in [each for each in _writers if each.is_closed()]:
             del _writers[stale]
-        writer = _writers[loop] = GroupCommit(write_predictions, _spill(), mend=_mend, count=_write_count)
+        writer = _writers[loop] = GroupCommit(
+            write_predictions, _spill(), form=_form, size_of=_size_of, mend=_mend, count=_write_count
+        )
     return writer
 
 

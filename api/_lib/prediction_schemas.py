@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api._lib.problems import FieldProblem
+from api._lib.schema import Schema, Sent
 
 _ROW: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["number", "string", "boolean", "null"]}}
 PREDICT_BODY: dict[str, Any] = {
@@ -44,8 +45,21 @@ PREDICT_BODY: dict[str, Any] = {
     },
 }
 
+TABLE_ANSWER: dict[str, Any] = {
+    "text/csv": {
+        "schema": {"type": "string"},
+        "example": "bill_length_mm,prediction,probability_Adelie,probability_Gentoo\n39.1,Adelie,0.98,0.02\n",
+    },
+}
+"""What `Accept: text/csv` gets; a regression has `prediction`, `prediction_low` and `prediction_high`."""
 
-class Interval(BaseModel):
+TABLE_HEADERS: dict[str, Any] = {
+    "x-rowcast-prediction-id": {"description": "With CSV: the prediction's id", "schema": {"type": "string"}},
+    "x-rowcast-version": {"description": "With CSV: the model and version that answered", "schema": {"type": "string"}},
+}
+
+
+class Interval(Schema):
     """Where the true value lies with the stated probability."""
 
     low: float
@@ -53,7 +67,7 @@ class Interval(BaseModel):
     coverage: float = Field(description="Share of unseen rows whose true value lies inside", examples=[0.9])
 
 
-class Prediction(BaseModel):
+class Prediction(Schema):
     """One answer: label and probabilities by class, or a value and its interval."""
 
     label: str | None = Field(default=None, description="Classification: the most probable class", examples=["Adelie"])
@@ -64,7 +78,7 @@ class Prediction(BaseModel):
     interval: Interval | None = Field(default=None, description="Regression: absent when the card has none")
 
 
-class Contribution(BaseModel):
+class Contribution(Schema):
     """What one feature did to the answer."""
 
     feature: str
@@ -73,7 +87,7 @@ class Contribution(BaseModel):
     standard_error: float = Field(description="0 where the method is exact")
 
 
-class Explanation(BaseModel):
+class Explanation(Schema):
     """Where an answer comes from: `baseline` plus all contributions is `output`, up to `sum_error`."""
 
     label: str | None = Field(default=None, description="Classification: the class whose probability is explained")
@@ -87,14 +101,14 @@ class Explanation(BaseModel):
     seed: int
 
 
-class Point(BaseModel):
+class Point(Schema):
     """One value of the feature and the answer it leads to."""
 
     value: float | bool | str | None
     prediction: Prediction
 
 
-class WhatIf(BaseModel):
+class WhatIf(Schema):
     """The answers for one row while one feature moves."""
 
     model: str = Field(examples=["penguins"])
@@ -105,17 +119,15 @@ class WhatIf(BaseModel):
     points: list[Point] = Field(description="In the order of the values, null last")
 
 
-class WhatIfOrder(BaseModel):
+class WhatIfOrder(Sent):
     """A row and the feature that moves."""
-
-    model_config = ConfigDict(extra="forbid")
 
     row: dict[str, float | bool | str | None] = Field(examples=[{"bill_length_mm": 39.1, "island": "Torgersen"}])
     feature: str = Field(min_length=1, max_length=200, examples=["bill_length_mm"])
     points: int = Field(default=41, ge=2, le=200, description="About how many values of a number to ask for")
 
 
-class Timing(BaseModel):
+class Timing(Schema):
     """Where the time went, in milliseconds; a remembered answer took none of the steps."""
 
     parse_ms: float
@@ -124,7 +136,7 @@ class Timing(BaseModel):
     total_ms: float
 
 
-class Answer(BaseModel):
+class Answer(Schema):
     """Predictions in the order of the rows."""
 
     id: str = Field(description="Id of this prediction (UUIDv7)")

@@ -7,24 +7,25 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
 from api._lib.errors import ApiError, MethodNotAllowed, NotFound, RequestInvalid, RequestMalformed, Unexpected
+from api._lib.schema import Schema
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
-class FieldProblem(BaseModel):
+class FieldProblem(Schema):
     """One wrong place in the request."""
 
     pointer: str = Field(description="JSON pointer to the place, as a fragment", examples=["#/rows/3/age"])
     detail: str = Field(examples=["'abc' is not a number"])
 
 
-class Problem(BaseModel):
+class Problem(Schema):
     """The one body of every failure (RFC 9457); `error` repeats `detail` for Open Inference Protocol clients."""
 
     type: str = Field(examples=["about:blank"])

@@ -19,6 +19,10 @@ MAX_CALLERS = 50_000
 """Counted per window in one process; beyond that the one counted longest is forgotten, until it asks again."""
 
 
+NEAR_PARTS = 5
+"""A quota is near when this part of it is left."""
+
+
 class Policy(NamedTuple):
     """So many requests in so many seconds."""
 
@@ -65,6 +69,7 @@ class Ledger:
     def __init__(self, policy: Policy, *, first_due: int = 0, clock: Callable[[], float] = time.time) -> None:
         self.policy = policy
         self.field, self.name = policy.field, policy.name.encode()  # written once: every answer carries them
+        self.near = policy.quota // NEAR_PARTS
         self._step = max(1, policy.quota // SETTLED_PARTS)
         self._first_due = first_due or self._step
         self._clock = clock
@@ -81,6 +86,13 @@ class Ledger:
     def is_due(self) -> bool:
         """Whether somebody's count is worth telling the shared store."""
         return bool(self._due)
+
+    def is_calm(self, identity: str) -> bool:
+        """Whether a further request needs to be counted and nothing else: nobody is due, nor near the end of its quota."""
+        count = self._counts.get(identity)
+        if count is None or self._due or count.new + 1 >= count.due:
+            return False
+        return self.policy.quota - count.shared - count.new - 1 > self.near
 
     def take(self, identity: str) -> int:
         """Count one request and return how many more there may be; below zero: this one is too many and not counted."""

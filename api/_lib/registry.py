@@ -6,12 +6,13 @@ looked up and kept for each caller. Without the database the bundled champions g
 
 import asyncio
 import re
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from api._lib import artifacts, log
-from api._lib.auth import Caller
+from api._lib.callers import Caller
 from api._lib.errors import ModelNotFound, NotAllowed, Unavailable, VersionNotFound
-from api._lib.lookup import Lookup
+from api._lib.lookup import Held, Lookup
 from api._lib.memory import remember
 from api._lib.store import models
 from api._lib.upstream import PUBLIC, Rights
@@ -54,8 +55,6 @@ class _Known:
     aliases: dict[str, Found]
 
 
-_NOBODY = ""
-_lookup: Lookup[tuple[str, str], _Known | None] = Lookup()
 _versions: dict[tuple[str, str], Version] = {}
 
 
@@ -93,35 +92,62 @@ async def resolve(reference: str, caller: Caller) -> Found:
 def peek_public(reference: str) -> Found | None:
     """Find what an alias of a public model means if that is known and fresh, without waiting."""
     slug, _, wanted = reference.partition("@")
-    known = _lookup.peek((_NOBODY, slug))
+    known = _public.peek(slug)
     return known.aliases.get(wanted or CHAMPION) if known else None
+
+
+def hold_public(reference: str, found: Found) -> Held[str, _Known | None] | None:
+    """Hold on to what is known of a public model if it says that its alias means this."""
+    slug, _, wanted = reference.partition("@")
+    held = _public.hold(slug)
+    return held if held and held.value and held.value.aliases.get(wanted or CHAMPION) == found else None
 
 
 def forget(slug: str) -> None:
     """Ask again about a model that was just changed through this process."""
-    _lookup.forget(lambda key: key[1] == slug)
+    _public.forget(lambda key: key == slug)
+    _private.forget(lambda key: key[1] == slug)
     _versions.clear()
 
 
 async def _look_up(slug: str, caller: Caller) -> _Known | None:
-    public = _lookup.get((_NOBODY, slug), lambda: _ask(slug, PUBLIC))
+    def own() -> Awaitable[_Known | None]:
+        return _private.get((caller.audience, slug), lambda: _ask(slug, caller.rights))
+
+    public = _public.get(slug, lambda: _ask(slug, PUBLIC))
     if caller.kind == "anonymous":
         return await public
-    own = _lookup.get((caller.audience, slug), lambda: _ask(slug, caller.rights))
-    known, owned = await asyncio.gather(public, own)
+    if _public.knows(slug) or _public.is_fresh(slug):  # what it says is at hand: the other question may be spared
+        return await public or await own()
+    known, owned = await asyncio.gather(public, own())
     return known or owned
 
 
 async def _ask(slug: str, rights: Rights) -> _Known | None:
     row = await models.find_aliases(slug, rights)
-    if row is None:
-        return None
+    return _read(row) if row else None
+
+
+async def _ask_together(slugs: Sequence[str]) -> dict[str, _Known | None]:
+    found = await models.find_many_aliases(slugs, PUBLIC)
+    return {slug: _read(found[slug]) if slug in found else None for slug in slugs}
+
+
+def _read(row: models.Row) -> _Known:
+    slug = row["slug"]
     is_public, keeps_inputs = row["visibility"] == "public", row["keep_inputs"]
     aliases = {
         each["name"]: Found(slug, each["name"], Version(**each["versions"]), is_public, keeps_inputs)
         for each in row["aliases"]
     }
     return _Known(row["id"], is_public, keeps_inputs, aliases)
+
+
+_public: Lookup[str, _Known | None] = Lookup(ask_together=_ask_together)
+"""What anybody may see, by slug."""
+
+_private: Lookup[tuple[str, str], _Known | None] = Lookup()
+"""What one caller may see, by audience and slug."""
 
 
 async def _find_pinned(known: _Known, slug: str, wanted: str, caller: Caller) -> Version:

@@ -2,14 +2,15 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from api._lib.schema import Schema
 from api._lib.times import Time
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
-class Run(BaseModel):
+class Run(Schema):
     """One training run, or the trial of a model file that somebody brought."""
 
     id: str

@@ -7,9 +7,10 @@ to whoever holds it, until it ends: it asks the database with the secret key, on
 import time
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api._lib.errors import CredentialRejected
+from api._lib.schema import Schema
 from api._lib.sealing import Unreadable, seal, unseal
 from api._lib.settings import settings
 from api._lib.times import Time
@@ -18,7 +19,7 @@ TICKET_SECONDS = 600
 MAX_CHARACTERS = 200
 
 
-class RunTicket(BaseModel):
+class RunTicket(Schema):
     """What a browser needs to watch one run over a WebSocket, without a token."""
 
     url: str = Field(description="Where to connect to", examples=["wss://example.com/api/runs/0190…/events"])

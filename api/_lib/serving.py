@@ -7,7 +7,8 @@ from functools import cached_property
 import orjson
 
 from api._lib import engines, limits, log, prediction_log, registry
-from api._lib.auth import ANONYMOUS, Caller, admit, identify, peek_key
+from api._lib.auth import admit, identify, peek_key
+from api._lib.callers import ANONYMOUS, Caller
 from api._lib.memory import remember
 from models.runtime import OnnxModel
 
@@ -68,8 +69,9 @@ async def find_version(reference: str) -> Granted:
     facts["model"], facts["version"] = found.slug, found.version.number
     key = (reference, caller.kind, caller.user_id)
     known = _granted.get(key)
-    if known is None or known.found is not found or known.caller is not caller:
+    if known is None or known.caller is not caller or (known.found is not found and known.found != found):
         remember(_granted, key, known := Granted(caller, found))
+    known.found = found  # the same, told again; the next comparison is one of identity
     return known
 
 

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from api._lib.schema import Schema, Sent
 from api._lib.times import Moment, Time
 from api._lib.uuids import Uuid
 
@@ -31,11 +32,7 @@ EventTypes = Annotated[
 Description = Annotated[str, Field(max_length=200, description="For you to recognise it by")]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class SubscriptionOrder(_Sent):
+class SubscriptionOrder(Sent):
     """An address that shall be told."""
 
     url: Url
@@ -49,7 +46,7 @@ class SubscriptionOrder(_Sent):
     description: Description = ""
 
 
-class SubscriptionChanges(_Sent):
+class SubscriptionChanges(Sent):
     """What shall be different. What is absent stays."""
 
     url: Url | None = None
@@ -58,7 +55,7 @@ class SubscriptionChanges(_Sent):
     is_enabled: bool | None = Field(default=None, description="Switched off, nothing is sent and new events pass by")
 
 
-class Subscription(BaseModel):
+class Subscription(Schema):
     """An address that is told of events."""
 
     id: str
@@ -83,13 +80,13 @@ class NewSubscription(Subscription):
     secret: str = Field(description="Verify messages with it; keep it now", examples=["whsec_…"])
 
 
-class SubscriptionList(BaseModel):
+class SubscriptionList(Schema):
     """Your subscriptions, newest first."""
 
     subscriptions: list[Subscription]
 
 
-class SubscriptionRotation(_Sent):
+class SubscriptionRotation(Sent):
     """How to change the secret."""
 
     overlap_hours: float = Field(
@@ -100,14 +97,14 @@ class SubscriptionRotation(_Sent):
     )
 
 
-class SubscriptionSecret(BaseModel):
+class SubscriptionSecret(Schema):
     """A new secret, shown this one time."""
 
     secret: str = Field(description="Verify messages with it; keep it now", examples=["whsec_…"])
     old_until: Time = Field(description="Until then messages are signed with the old secret as well")
 
 
-class Delivery(BaseModel):
+class Delivery(Schema):
     """One event on its way to one receiver."""
 
     id: str
@@ -121,13 +118,13 @@ class Delivery(BaseModel):
     ended_at: Time | None = Field(description="When it was delivered or given up")
 
 
-class DeliveryList(BaseModel):
+class DeliveryList(Schema):
     """Deliveries, newest first."""
 
     deliveries: list[Delivery]
 
 
-class DeliveryAttempt(BaseModel):
+class DeliveryAttempt(Schema):
     """One attempt: what was sent, what came back, how long it took."""
 
     number: int
@@ -148,7 +145,7 @@ class DeliveryDetail(Delivery):
     log: list[DeliveryAttempt] = Field(description="Attempts, oldest first")
 
 
-class DeliveryReplay(_Sent):
+class DeliveryReplay(Sent):
     """What to send again: some deliveries by their ids, or all that were given up since a time."""
 
     deliveries: list[Uuid] | None = Field(default=None, min_length=1, max_length=1000)
@@ -161,7 +158,7 @@ class DeliveryReplay(_Sent):
         return self
 
 
-class Replayed(BaseModel):
+class Replayed(Schema):
     """How many are sent again."""
 
     replayed: int

@@ -3,16 +3,17 @@
 They are an ornament of the list of models: it never waits for them longer than a moment, and stands without them.
 """
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api._lib import figures
 from api._lib.circuit import Circuit
 from api._lib.errors import Unavailable
 from api._lib.lookup import Lookup
+from api._lib.schema import Schema
 from api._lib.store import monitoring as store
 
 
-class RecentTraffic(BaseModel):
+class RecentTraffic(Schema):
     """The use of a public model in the last 30 days, as it was counted up to a few minutes ago."""
 
     requests: int = Field(description="Requests that were answered", examples=[1200])

@@ -130,6 +130,12 @@ def client() -> "httpx.AsyncClient":
     return known
 
 
+async def close() -> None:
+    """Close the connections of the running event loop: for the end of a process."""
+    if known := _clients.pop(asyncio.get_running_loop(), None):
+        await known.aclose()
+
+
 def spare_imports() -> None:
     """Tell httpcore once that sniffio is not installed.
 

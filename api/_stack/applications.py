@@ -29,6 +29,7 @@ def site_service(settings: Settings, known: Secrets) -> Service:
         log=settings.logs / "site.log",
         is_ready=lambda: is_site_answering(settings),
         ready_seconds=60,
+        stop_seconds=15,  # its last records may wait for the database, and then go to disk
     )
 
 

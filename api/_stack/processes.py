@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import psutil
 
@@ -116,25 +116,49 @@ class Child:
         return ServiceFailed(self.service.name, reason, self.service.log, self.last_line())
 
 
-def port_holder(port: int) -> str | None:
-    """Name the process that listens on a loopback port, or None when the port is free."""
+def port_holder(port: int, *, patience: float = 0.0) -> str | None:
+    """Name the process that has a loopback port, or None when the port is free.
+
+    The usual ports lie among those that systems give to outgoing connections: with some patience, in seconds, one that holds
+    the port by chance is waited for. What listens there is not.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        if _is_free(port):
+            return None
+        holder = _holder(port)
+        if holder.is_listening or time.monotonic() > deadline:
+            return holder.name
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            return _listener(port)
-    return None
+            return False
+    return True
 
 
-def _listener(port: int) -> str:
+class _Holder(NamedTuple):
+    name: str
+    is_listening: bool = False
+
+
+def _holder(port: int) -> _Holder:
+    found = _Holder("another process")
     with suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+            if connection.laddr and connection.laddr.port == port:
+                name = found.name
                 if connection.pid:
-                    return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-                break
-    return "another process"
+                    name = f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                if connection.status == psutil.CONN_LISTEN:
+                    return _Holder(name, is_listening=True)
+                found = _Holder(name)
+    return found
 
 
 def _signal_group(pid: int, number: signal.Signals, *, leader_only: bool = False) -> None:

@@ -21,6 +21,9 @@ _DESCRIBE = {
     "worker": applications.worker_service,
     "dashboard": applications.dashboard_service,
 }
+_PORT_PATIENCE_SECONDS = 10.0
+"""An outgoing connection of anybody's may have one of our ports for a moment."""
+
 SERVERS = ("database", "redis", "kv", "supabase")
 APPLICATIONS = tuple(_DESCRIBE)
 
@@ -106,7 +109,7 @@ class Stack:
         ]
         for name in needed:
             port = getattr(self.settings.ports, name)
-            if holder := port_holder(port):
+            if holder := port_holder(port, patience=_PORT_PATIENCE_SECONDS):
                 raise PortTaken(name, port, holder, Ports.variable(name))
 
     def _start_servers(self, supervisor: Supervisor, known: Secrets) -> None:

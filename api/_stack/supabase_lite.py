@@ -50,7 +50,7 @@ def service(settings: Settings, known: Secrets) -> Service:
         },
         cwd=config.parent,
         log=settings.logs / "supabase.log",
-        is_ready=lambda: is_answering(settings),
+        is_ready=lambda: is_answering(settings) and has_read(settings, known),
     )
 
 
@@ -65,6 +65,19 @@ def is_answering(settings: Settings) -> bool:
         return not httpx.get(f"{settings.supabase_url}/auth/v1/health", timeout=2, trust_env=False).is_server_error
     except httpx.TransportError:
         return False
+
+
+def has_read(settings: Settings, known: Secrets) -> bool:
+    """Tell whether the door to the tables was gone through.
+
+    Its first caller makes it grant what its roles need; of several first callers at once, one would be refused with a conflict.
+    """
+    address = f"{settings.supabase_url}/rest/v1/models?select=id&limit=0"
+    try:
+        answer = httpx.get(address, headers={"apikey": known.secret_key}, timeout=10, trust_env=False)
+    except httpx.TransportError:
+        return False
+    return not answer.is_server_error and answer.status_code != httpx.codes.CONFLICT
 
 
 def compose_config(settings: Settings) -> dict[str, Any]:

@@ -32,12 +32,17 @@ def calibrated_loss(
     scores = choice.members[0][1].scores
     if choice.recipe not in CALIBRATED or scores is None or len(answers) < _MIN_ROWS:
         return None
-    if objective.name != "log_loss" or objective.weights or not np.isfinite(scores).all():
+    if objective.name != "log_loss" or objective.weights:
         return None
     losses = []
     for fold in folds:
-        known, asked = scores[fold.repeat, fold.fit], scores[fold.repeat, fold.check]
-        losses.append(objective.loss(answers[fold.check], _calibrated(known, answers[fold.fit], asked)))
+        known = fold.fit[np.isfinite(scores[fold.repeat, fold.fit]).all(axis=1)]
+        if len(np.unique(answers[known])) < len(np.unique(answers)):
+            return None  # too few folds were judged to learn a calibration from the others
+        asked = scores[fold.repeat, fold.check]
+        losses.append(
+            objective.loss(answers[fold.check], _calibrated(scores[fold.repeat, known], answers[known], asked))
+        )
     gains = np.subtract(choice.losses, losses)
     error = float(gains.std(ddof=1) / np.sqrt(len(gains)))
     return float(np.mean(losses)) if gains.mean() > max(_MIN_GAIN * choice.loss, error) else None

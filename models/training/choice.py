@@ -92,6 +92,8 @@ def alone(found: Found) -> Choice:
 def _gain(losses: list[float], better: list[float]) -> tuple[float, float]:
     """Give by how much the second losses are smaller on the same folds, and that mean's standard error."""
     differences = np.subtract(losses, better)
+    if len(differences) == 1:
+        return float(differences[0]), 0.0  # one fold of a large table: thousands of rows, and no telling how it varies
     return float(differences.mean()), float(differences.std(ddof=1) / np.sqrt(len(differences)))
 
 

@@ -2,20 +2,20 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.coercion import FLOAT32_MAX, coerce_number, is_missing_text
-from models.errors import CoercionError
-from models.training.facts import LEADING_ZERO, Facts, cell_text, facts_of
-from models.training.sketch import Distinct
+from models.training.arrow import pa, pc
+from models.training.facts import LEADING_ZERO, Facts, facts_of
+from models.training.number_cells import missing_texts, numbers_of
+from models.training.sketch import Distinct, Hashes, hashes_of
 
 _MAX_COUNTED = 20_000
 _HARDLY_ANY = 0.01  # of the cells are numbers
+_MAY_BE_CODE = r"^(?:[+-]?0[^.eE]| )"  # whatever could be a leading zero, and some more
 _BEFORE_ZERO = frozenset("0+- ")
 _NEARLY_ALL = 0.985  # an estimate this near to the rows means that every row has its own
 
@@ -29,8 +29,13 @@ class ColumnStats:
         self._many: _Many | None = None
 
     @property
+    def is_counted(self) -> bool:
+        """Tell whether the facts hold the cells of all rows, not of a sample only."""
+        return self._counts is not None
+
+    @property
     def is_exact(self) -> bool:
-        """Tell whether every distinct cell was counted."""
+        """Tell whether the number of distinct cells is no estimate."""
         return self._counts is not None or (self._many is not None and self._many.distinct.is_exact)
 
     @property
@@ -38,16 +43,24 @@ class ColumnStats:
         """The sum of the numbers and how many there are; (0, 0) where the facts tell it all."""
         return (self._many.sum, self._many.numeric) if self._many else (0.0, 0)
 
-    def add(self, cells: Sequence[str]) -> None:
-        """Let a chunk of cells pass."""
-        if self._counts is not None:
-            self._counts.update(cells)
-            if len(self._counts) > _MAX_COUNTED:
-                self._many = _Many()
-                self._many.add(list(self._counts), np.fromiter(self._counts.values(), dtype=np.int64))
-                self._counts = None
-        elif self._many is not None:
-            self._many.add(cells)
+    def add(self, cells: pa.Array) -> Hashes:
+        """Let a chunk of cells pass; give their hashes."""
+        if self._counts is None:
+            assert self._many is not None, "a column is counted or has many texts"
+            seen = hashes_of(cells.to_pylist(), len(cells))
+            self._many.add(cells, seen)
+            return seen
+        encoded = cells.dictionary_encode()
+        texts, places = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+        self._counts.update(dict(zip(texts, np.bincount(places, minlength=len(texts)).tolist(), strict=True)))
+        if len(self._counts) > _MAX_COUNTED:
+            self._many = _Many()
+            counted = pa.array(list(self._counts), pa.large_string())
+            times = np.fromiter(self._counts.values(), dtype=np.int64)
+            self._many.add(counted, hashes_of(self._counts, len(counted)), times)
+            self._counts = None
+        hashes: Hashes = hashes_of(texts, len(texts))[places]
+        return hashes
 
     def facts(self, sample: Sequence[str]) -> Facts:
         """Give the facts; those of a column of very many texts rest on a sample where they need single texts."""
@@ -67,24 +80,23 @@ class _Many:
         self.leading_zero: str | None = None
         self.odd: str | None = None
 
-    def add(self, cells: Sequence[str], times: NDArray[np.int64] | None = None) -> None:
+    def add(self, cells: pa.Array, hashes: Hashes, times: NDArray[np.int64] | None = None) -> None:
         numbers = self._numbers(cells)
         times = np.ones(len(cells), dtype=np.int64) if times is None else times
         missing, odd = np.isnan(numbers), np.isinf(numbers)
-        if missing.any():
-            cells = list(compress(cells, ~missing))
-            self.missing += int(times[missing].sum())
-        self.distinct.add(cells)
+        self.missing += int(times[missing].sum())
+        self.distinct.add(hashes[~missing])
         self.rows += int(times[~missing].sum())
         is_known = ~missing & ~odd
         known = numbers[is_known]
         self.numeric += int(times[is_known].sum())
         self.sum += float((known * times[is_known]).sum())
-        if odd.any() and self.odd is None:
-            self.odd = next(compress(cells, odd[~missing])).strip()
+        if self.odd is None and odd.any():
+            self.odd = cells[int(odd.argmax())].as_py().strip()
         if len(known):
             self.minimum, self.maximum = min(self.minimum, float(known.min())), max(self.maximum, float(known.max()))
-            self._look_at_digits(cells, known)
+            if self.is_whole:
+                self._look_at_digits(cells.filter(pa.array(~missing)) if missing.any() else cells, known)
 
     def over(self, sampled: Facts) -> Facts:
         """Put the figures of all rows over those of a sample."""
@@ -106,41 +118,22 @@ class _Many:
             odd=self.odd,
         )
 
-    def _numbers(self, cells: Sequence[str]) -> NDArray[np.float64]:
+    def _numbers(self, cells: pa.Array) -> NDArray[np.float64]:
         """Read cells: NaN is missing, infinity is no number."""
         if self.rows > _MAX_COUNTED and self.numeric < _HARDLY_ANY * self.rows:  # a column of texts: look no closer
-            return np.fromiter(map(_missing_or_text, cells), dtype=np.float64, count=len(cells))
-        try:
-            numbers = np.fromiter(
-                map(_plain_number if "" in cells else float, cells), dtype=np.float64, count=len(cells)
+            return np.where(missing_texts(cells), np.nan, np.inf)
+        return numbers_of(cells)
+
+    def _look_at_digits(self, cells: pa.Array, known: NDArray[np.float64]) -> None:
+        if self.leading_zero is None:
+            self.leading_zero = next(
+                _codes(cells.filter(pc.match_substring_regex(cells, _MAY_BE_CODE)).to_pylist()), None
             )
-        except ValueError:
-            return np.fromiter(map(_number, cells), dtype=np.float64, count=len(cells))
-        if "_" in "".join(cells):  # Python reads 1_000, no door does
-            return np.fromiter(map(_number, cells), dtype=np.float64, count=len(cells))
-        return np.where(np.abs(numbers) > FLOAT32_MAX, np.inf, numbers)
-
-    def _look_at_digits(self, cells: Sequence[str], known: NDArray[np.float64]) -> None:
-        if self.leading_zero is None and self.is_whole:
-            zeros = (cell.strip() for cell in cells if cell[:1] in _BEFORE_ZERO)
-            self.leading_zero = next((cell for cell in zeros if LEADING_ZERO.fullmatch(cell)), None)
-        if self.is_whole:
-            self.is_whole = bool((known == np.floor(known)).all()) and "." not in "".join(cells)
+        self.is_whole = bool((known == np.floor(known)).all()) and not pc.any(pc.match_substring(cells, ".")).as_py()
 
 
-def _plain_number(cell: str) -> float:
-    return float(cell) if cell else math.nan
-
-
-def _missing_or_text(cell: str) -> float:
-    return math.nan if is_missing_text(cell) else math.inf
-
-
-def _number(cell: str) -> float:
-    text = cell_text(cell)
-    if not text:
-        return math.nan
-    try:
-        return coerce_number(text)
-    except CoercionError:
-        return math.inf
+def _codes(cells: Iterable[str]) -> Iterator[str]:
+    """Give the codes with leading zeros among cells."""
+    for cell in cells:
+        if cell[:1] in _BEFORE_ZERO and LEADING_ZERO.fullmatch(text := cell.strip()):
+            yield text

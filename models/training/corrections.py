@@ -33,7 +33,11 @@ def check_corrections(types: Mapping[str, str], drop: Collection[str], names: Co
 
 def choices(facts: Facts) -> list[str]:
     """List what a person may correct a column to: what at least half of its cells can be read as."""
-    shares = {asked: readable_share(facts, *_parts(asked)) for asked in CORRECTIONS if asked not in _NEVER_READ}
+    shares: dict[str, float] = {}
+    for asked in CORRECTIONS:
+        if asked not in _NEVER_READ:
+            kind, written = _parts(asked)
+            shares[asked] = readable_share(facts, kind, written, 1.0 if kind == "boolean" else _CORRECTED_SHARE)
     possible = []
     for asked, share in shares.items():
         kind, written = _parts(asked)

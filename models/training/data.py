@@ -67,6 +67,18 @@ class TrainingData:
             raise DatasetRejected(f"held out by {self.division.by}, each part to learn from has one class only")
         return folds
 
+    def sample(self, count: int, seed: int) -> Indexes:
+        """Draw training rows, but at least two of every class, so that every class is in every fold's training part."""
+        if count >= len(self.train):
+            return self.train
+        rows = np.random.default_rng(seed).permutation(self.train)
+        if not self.classification:
+            return np.sort(rows[:count])
+        answers = self.answers(rows)
+        firsts = np.concatenate([np.flatnonzero(answers == code)[:2] for code in np.unique(answers)])
+        rest = np.setdiff1d(np.arange(len(rows)), firsts)[: max(count - len(firsts), 0)]
+        return np.sort(rows[np.concatenate([firsts, rest])])
+
     def joined(self) -> "TrainingData":
         """Let the training part be all rows; the held-out part stays what it was."""
         return replace(self, train=np.sort(np.concatenate([self.train, self.held_out])))

@@ -4,7 +4,6 @@ The file is read once, as a stream; what needs single rows (quantiles, histogram
 them. The verdict on a column is the one that training will come to.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.coercion import numeric_coercion
 from models.dates import date_text
-from models.errors import CoercionError, DatasetRejected
+from models.errors import DatasetRejected
 from models.training.column_stats import ColumnStats
 from models.training.corrections import check_corrections, choices
 from models.training.facts import Facts, cell_text
 from models.training.kinds import judge
 from models.training.likely_targets import likely_targets
-from models.training.sketch import Distinct, RowSample
+from models.training.number_cells import values_of
+from models.training.sketch import Distinct, RowSample, hashes_of_rows
 from models.training.source import Source, open_source
 from models.training.suspicions import Suspect, Warned, suspicions
 from models.training.verdict import Note, Verdict
@@ -116,12 +115,10 @@ def _streamed(source: Source, types: Mapping[str, str], drop: Sequence[str]) -> 
     """Read the file once; give its columns, its rows, how many repeat another one, and how many were sampled."""
     stats = [ColumnStats(name) for name in source.names]
     sample, distinct, rows = RowSample(SAMPLED_ROWS), Distinct(), 0
-    for chunk in source.chunks():
+    for chunk in source.arrays():
         rows += len(chunk[0])
         sample.add(chunk)
-        distinct.add(list(zip(*chunk, strict=True)))
-        for one, cells in zip(stats, chunk, strict=True):
-            one.add(cells)
+        distinct.add(hashes_of_rows([one.add(cells) for one, cells in zip(stats, chunk, strict=True)]))
     sampled = sample.columns()
     columns = []
     for one, cells in zip(stats, sampled, strict=True):
@@ -139,8 +136,7 @@ def _sentence(one: _Column, note: Note) -> str:
 
 def _described(one: _Column, rows: int, sample_rows: int) -> dict[str, Any]:
     facts, verdict = one.facts, one.verdict
-    scale = rows / sample_rows if not one.stats.is_exact else 1.0
-    present: Counter[str] = facts.counts
+    scale = 1.0 if one.stats.is_counted else rows / sample_rows
     reason = "you asked to leave it out" if one.dropped else verdict.reason
     return {
         "name": facts.name,
@@ -158,7 +154,7 @@ def _described(one: _Column, rows: int, sample_rows: int) -> dict[str, Any]:
         **_distribution(one),
         "top": [
             {"value": value, "count": round(count * scale) if count > 1 else count}
-            for value, count in present.most_common(TOP_VALUES)
+            for value, count in facts.ranked[:TOP_VALUES]
         ],
         "warnings": [{"code": note.code, "detail": _sentence(one, note)} for note in verdict.notes],
     }
@@ -194,12 +190,6 @@ def _distribution(one: _Column) -> dict[str, Any]:
 
 def _numbers(one: _Column) -> NDArray[np.float64]:
     """Read the counted cells as the verdict says; what cannot be read is left away."""
-    read = numeric_coercion(one.verdict.type, one.verdict.written)
-    values = []
-    for cell in one.facts.counts:
-        try:
-            values.append(read(cell))
-        except CoercionError:
-            values.append(np.nan)
-    numbers = np.repeat(np.array(values), list(one.facts.counts.values()))
+    values = values_of(list(one.facts.counts), one.verdict.type, one.verdict.written)
+    numbers = np.repeat(values, list(one.facts.counts.values()))
     return numbers[~np.isnan(numbers)]

@@ -3,13 +3,18 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
-from models.coercion import coerce_category, coerce_number
+from models.coercion import FLOAT32_MAX, coerce_category, number_from_text
 from models.errors import CoercionError
 
 LEADING_ZERO = re.compile(r"[+-]?0\d+")
+
+_PLAIN_MARKS = frozenset("0123456789.-e\n")
+_ZEROS = re.compile(r"^-?0\d", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,11 @@ class Facts:
     leading_zero: str | None
     odd: str | None  # a cell that is no number
 
+    @cached_property
+    def ranked(self) -> list[tuple[str, int]]:
+        """The texts with their counts, the most frequent first."""
+        return self.counts.most_common()
+
     @property
     def missing_share(self) -> float:
         """Share of the rows without a value."""
@@ -41,13 +51,18 @@ class Facts:
 
 def facts_of(name: str, cells: Mapping[str, int]) -> Facts:
     """Gather the facts of a column from all its cells and how often each stands there."""
-    counts: Counter[str] = Counter()
-    for cell, count in cells.items():
-        counts[cell_text(cell)] += count
+    counts = Counter(cells)
     missing = counts.pop("", 0)
+    numbers = plain_numbers(counts)
+    zero = None
+    if len(numbers) < len(counts):
+        counts = Counter()
+        for cell, count in cells.items():
+            counts[cell if cell in numbers else cell_text(cell)] += count
+        missing = counts.pop("", 0)
+        zero = next((text for text in counts if LEADING_ZERO.fullmatch(text)), None)
+        numbers = {} if zero else read_numbers(counts)
     rows = counts.total()
-    zero = next((text for text in counts if LEADING_ZERO.fullmatch(text)), None)
-    numbers = {} if zero else read_numbers(counts)
     values = set(numbers.values())
     return Facts(
         name=name,
@@ -55,13 +70,13 @@ def facts_of(name: str, cells: Mapping[str, int]) -> Facts:
         missing=missing,
         counts=counts,
         distinct=len(counts),
-        numeric=sum(counts[text] for text in numbers),
+        numeric=rows if len(numbers) == len(counts) else sum(counts[text] for text in numbers),
         numbers=len(values),
         is_whole=all(map(float.is_integer, values)) and not any("." in text for text in numbers),
         minimum=min(values, default=math.nan),
         maximum=max(values, default=math.nan),
         leading_zero=zero,
-        odd=next((text for text in counts if text not in numbers), None),
+        odd=next((text for text in counts if text not in numbers), None) if len(numbers) < len(counts) else None,
     )
 
 
@@ -73,12 +88,25 @@ def cell_text(cell: str) -> str:
         return ""
 
 
+def plain_numbers(cells: Collection[str]) -> dict[str, float]:
+    """Read the cells if all of them are nothing but numbers, many times as fast as the coercion table does, which agrees."""
+    joined = "\n".join(cells)
+    if _PLAIN_MARKS.issuperset(joined) and joined.count("\n") < len(cells) and not _ZEROS.search(joined):
+        with suppress(ValueError):  # dates are made of the same marks
+            numbers = dict(zip(cells, map(float, cells), strict=True))
+            if max(map(abs, numbers.values()), default=0.0) <= FLOAT32_MAX:
+                return numbers
+    return {}
+
+
 def read_numbers(texts: Mapping[str, int]) -> dict[str, float]:
     """Read the texts that are numbers."""
     numbers = {}
     for text in texts:
         try:
-            numbers[text] = coerce_number(text)
-        except CoercionError:
+            number = number_from_text(text)
+        except ValueError:
             continue
+        if not abs(number) > FLOAT32_MAX:
+            numbers[text] = number
     return numbers

@@ -16,14 +16,15 @@ def predict(pipeline: Pipeline, inputs: Any, classes: int = 0) -> Outputs:
     """
     asked = pipeline.predict_proba if hasattr(pipeline, "predict_proba") else pipeline.predict
     outputs: Outputs = np.asarray(asked(inputs), dtype=np.float64)
-    return _widened(pipeline, outputs, classes)
+    return widened(pipeline, outputs, classes)
 
 
-def _widened(pipeline: Pipeline, outputs: Outputs, classes: int, fill: float = 0.0) -> Outputs:
+def widened(fitted: Any, outputs: Outputs, classes: int) -> Outputs:
+    """Give a class that the training rows lacked no probability."""
     if not classes or outputs.shape[1] in {1, classes}:
         return outputs
-    wide = np.full((len(outputs), classes), fill)
-    wide[:, pipeline.classes_] = outputs
+    wide = np.zeros((len(outputs), classes))
+    wide[:, fitted.classes_] = outputs
     return wide
 
 

@@ -17,7 +17,8 @@ from models.encoding import Encoded
 from models.errors import ArtifactRejected, ModelError
 from models.runtime import OnnxModel, label_indexes
 from models.training.foreign import limit_this_process
-from models.training.foreign_graph import first_line, packed, read_graph
+from models.training.foreign_columns import join_columns, known_values
+from models.training.foreign_graph import first_line, pack, read_graph
 from models.training.foreign_rows import awkward_rows
 from models.training.foreign_schema import Schema, card_of, read_schema
 from models.training.trained import Trained
@@ -45,16 +46,24 @@ def main() -> int:
 
 def examine(content: bytes, schema: Schema) -> Trained:
     """Look at a graph, try it, and describe it. Raises ArtifactRejected or InvalidRows."""
-    graph = packed(read_graph(content), schema)
-    content = graph.SerializeToString()
+    theirs = read_graph(content)
+    columns = pack(theirs, schema)
+    served = onnx.ModelProto()
+    served.CopyFrom(theirs)
+    join_columns(served.graph, columns)
+    schema = known_values(theirs.graph, columns, schema)
+    content = served.SerializeToString()
     card = card_of(content, schema)
     model = OnnxModel.open(content, card)
-    parity = _certificate(graph, model, schema)
+    parity = _certificate(theirs, model, schema)
     return Trained(card.model_copy(update={"parity": parity}), content)
 
 
 def _certificate(graph: onnx.ModelProto, model: OnnxModel, schema: Schema) -> ParityCertificate:
-    """Compare onnxruntime with the reference implementation of the standard, on the examples and on rows around them."""
+    """Compare onnxruntime with the reference implementation of the standard, on the examples and on rows around them.
+
+    The reference runs the graph as it came, before anything in it was joined.
+    """
     tried = {"held_out": schema.examples, **awkward_rows(schema)}
     rows = [row for some in tried.values() for row in some]
     encoded = model.encode(rows)

@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 
 from models.errors import ArtifactRejected
 from models.runtime import NUMERIC_INPUT, TEXT_INPUT
+from models.training.foreign_columns import Column
 from models.training.foreign_schema import Schema
 
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -69,10 +70,13 @@ def _check_graph(graph: onnx.GraphProto) -> int:
     return count
 
 
-def packed(model: onnx.ModelProto, schema: Schema) -> onnx.ModelProto:
-    """Let a graph read the two packed tensors and give one answer.
+def pack(model: onnx.ModelProto, schema: Schema) -> dict[str, Column]:
+    """Let a graph read the two packed tensors and give one answer; it is changed in place.
 
     It may read them already, or one tensor of all numbers and one of all texts by other names, or one column per feature.
+
+    Returns:
+        What stands for which column as it is, by the name of the value.
     """
     graph = model.graph
     _keep_the_answer(graph, len(schema.classes) or 1)
@@ -85,6 +89,7 @@ def packed(model: onnx.ModelProto, schema: Schema) -> onnx.ModelProto:
     places = {name: (side, place) for side, names in sides.items() for place, name in enumerate(names)}
     whole = {side: [one for one in inputs if _side(one) == side] for side in sides}
     nodes: list[Any] = []
+    columns: dict[str, Column] = {}
     is_packed = all(len(whole[side]) == bool(names) for side, names in sides.items())
     if is_packed and not places.keys() >= {one.name for one in inputs}:
         nodes += [node for side, ones in whole.items() for one in ones for node in _handed_on(side, one)]
@@ -97,12 +102,15 @@ def packed(model: onnx.ModelProto, schema: Schema) -> onnx.ModelProto:
             if _side(one) != side:
                 raise ArtifactRejected(f"the file reads {one.name!r} as another type than the description says")
             nodes += _column(side, place, one)
+            kind = one.type.tensor_type
+            if kind.elem_type in {TensorProto.FLOAT, TensorProto.STRING} and len(kind.shape.dim) != 1:
+                columns[one.name] = Column(side, place)
     given = [_declared(side, len(names)) for side, names in sides.items() if whole[side] and names]
     kept = list(graph.node)
     del graph.node[:], graph.input[:]
     graph.input.extend(given)
     graph.node.extend([*nodes, *kept])
-    return model
+    return columns
 
 
 def _keep_the_answer(graph: onnx.GraphProto, width: int) -> None:

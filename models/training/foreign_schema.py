@@ -21,6 +21,7 @@ from models.contract import (
 from models.errors import ArtifactRejected
 
 MAX_EXAMPLES = 60
+MAX_CATEGORIES = 200
 
 
 class _Said(BaseModel):
@@ -32,7 +33,7 @@ class _SaidFeature(_Said):
 
     name: str = Field(min_length=1, max_length=200)
     kind: FeatureKind
-    categories: list[str] = Field(default=[], max_length=200)
+    categories: list[str] = Field(default=[], max_length=MAX_CATEGORIES)
     minimum: float | None = None
     maximum: float | None = None
 
@@ -86,7 +87,6 @@ def card_of(content: bytes, schema: Schema) -> Card:
         side = "text" if said.kind == "category" else "numeric"
         features.append(_feature(said, positions[side], schema))
         positions[side] += 1
-    shares = [1 / len(schema.classes) for _ in schema.classes]
     return Card(
         contract_version=CONTRACT_VERSION,
         name=schema.name,
@@ -96,7 +96,7 @@ def card_of(content: bytes, schema: Schema) -> Card:
         target=schema.target,
         features=features,
         classes=schema.classes,
-        class_shares=shares,
+        class_shares=[],
         target_quantiles=[],
         target_histogram=[],
         interval=None,

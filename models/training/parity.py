@@ -51,6 +51,7 @@ def certify(blend: Blend, model: OnnxModel, content: bytes, data: TrainingData, 
             f"the ONNX form of {blend.constructs} differs from scikit-learn by {worst.worst_error:.2g} (allowed: {TOLERANCE:g}) with "
             f"{flips} changed labels; worst on this row of kind {worst.kind.kind!r}: {json.dumps(worst.worst_row)}"
         )
+    leg = compare(model, content, tried, TOLERANCE)
     return ParityCertificate(
         passed=True,
         tolerance=TOLERANCE,
@@ -62,7 +63,8 @@ def certify(blend: Blend, model: OnnxModel, content: bytes, data: TrainingData, 
         engines=[f"scikit-learn {sklearn.__version__}", f"onnxruntime {onnxruntime.__version__}"],
         digest=hashlib.sha256(content).hexdigest(),
         versions={name: version(name) for name in _LIBRARIES},
-        browser=compare(model, content, tried, TOLERANCE),
+        browser=leg.parity,
+        browser_missing=leg.missing,
     )
 
 

@@ -1,24 +1,22 @@
 """Parquet files as the same stream of text cells that a CSV file gives."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
-
 from models.errors import DatasetRejected
+from models.training.arrow import pa, pq
 
 
 def open_parquet(
     file: Path | bytes, name: str, chunk_rows: int
-) -> tuple[int, list[str], Callable[[], Iterator[Sequence[Sequence[str]]]]]:
-    """Give the unpacked size, the column names and a reader of chunks. Raises DatasetRejected."""
+) -> tuple[int, list[str], Callable[[], Iterator[list[pa.Array]]]]:
+    """Give the unpacked size, the column names and a reader of chunks of columns. Raises DatasetRejected."""
 
     def opened() -> Any:
         return pq.ParquetFile(pa.BufferReader(file) if isinstance(file, bytes) else file)
 
-    def chunks() -> Iterator[Sequence[Sequence[str]]]:
+    def arrays() -> Iterator[list[pa.Array]]:
         try:
             with opened() as table:
                 for batch in table.iter_batches(chunk_rows):
@@ -39,7 +37,7 @@ def open_parquet(
     if facts.num_rows == 0:
         raise DatasetRejected(f"{name} has column names but no rows: add rows")
     size = sum(facts.row_group(group).total_byte_size for group in range(facts.num_row_groups))
-    return size, schema.names, chunks
+    return size, schema.names, arrays
 
 
 def _is_plain(kind: pa.DataType) -> bool:
@@ -49,14 +47,13 @@ def _is_plain(kind: pa.DataType) -> bool:
     return not (kinds.is_nested(kind) or kinds.is_binary(kind) or kinds.is_large_binary(kind))
 
 
-def _texts(column: pa.Array) -> list[str]:
+def _texts(column: pa.Array) -> pa.Array:
     """Write every cell as text, a missing one as the empty text."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_float16(column.type):
         column = column.cast(pa.float32())
-    texts: list[str] = column.cast(pa.string()).fill_null("").to_pylist()
-    return texts
+    return column.cast(pa.string()).cast(pa.large_string()).fill_null("")
 
 
 def _damaged(name: str, error: Exception) -> DatasetRejected:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.coercion import Written, numeric_coercion
 from models.contract import FeatureKind
 from models.errors import CoercionError, DatasetRejected
-from models.training.facts import cell_text, facts_of
+from models.training.facts import Facts, cell_text, facts_of
 from models.training.kinds import MAX_CATEGORIES, judge
 from models.training.verdict import Verdict
 
@@ -67,11 +67,12 @@ def profile_columns(
             left_out[name] = "you asked to leave it out"
             continue
         counts = Counter(cells)
-        verdict = judge(facts_of(name, counts), (types or {}).get(name))
+        facts = facts_of(name, counts)
+        verdict = judge(facts, (types or {}).get(name))
         if verdict.reason:
             left_out[name] = verdict.reason
         else:
-            kept.append(_column(name, cells, counts, verdict))
+            kept.append(_column(facts, cells, counts, verdict))
     if not kept:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:5])
         raise DatasetRejected(
@@ -82,7 +83,8 @@ def profile_columns(
     return Profile(kept, left_out, warnings)
 
 
-def _column(name: str, cells: Sequence[str], counts: Counter[str], verdict: Verdict) -> Column:
+def _column(facts: Facts, cells: Sequence[str], counts: Counter[str], verdict: Verdict) -> Column:
+    name = facts.name
     told = [note.detail for note in verdict.notes if note.code in _SAID_IN_TRAINING]
     warning = f"Column {name!r} {'; '.join(told)}." if told else None
     kind: FeatureKind = verdict.type  # type: ignore[assignment]  # the other types are left out
@@ -92,8 +94,11 @@ def _column(name: str, cells: Sequence[str], counts: Counter[str], verdict: Verd
         missing = sum(count for cell, count in counts.items() if not texts[cell])
         distinct = len(set(texts.values()) - {""})
         return Column(name, kind, verdict.evidence, content, missing, distinct, warning)
-    values = {cell: _value(cell, kind, verdict.written) for cell in counts}
-    numbers = np.fromiter((values[cell] for cell in cells), dtype=np.float64, count=len(cells))
+    if kind == "number" and verdict.written is None and facts.odd is None and not facts.missing:
+        numbers = np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))  # every cell was read as one
+    else:
+        values = {cell: _value(cell, kind, verdict.written) for cell in counts}
+        numbers = np.fromiter((values[cell] for cell in cells), dtype=np.float64, count=len(cells))
     known = numbers[~np.isnan(numbers)]
     missing, distinct = len(numbers) - len(known), len(np.unique(known))
     return Column(name, kind, verdict.evidence, numbers, missing, distinct, warning, verdict.written)

@@ -29,11 +29,16 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from models.training.data import TrainingData
 from models.training.date_parts import DateParts
+from models.training.target_means import TargetMeans
 
 type Parameters = dict[str, float | int | str | bool | None]
 
 BASELINE = "baseline"
-RECIPES = ("linear", "hist_gradient_boosting", "random_forest", "extra_trees")
+BOOSTING = "hist_gradient_boosting"
+RECIPES = ("linear", BOOSTING, "random_forest", "extra_trees")
+
+ONE_HOT, TARGET_MEANS = "one_hot", "target_means"
+"""Forms of categories that trees can be given besides codes, as the parameters that ask for them."""
 
 DEFAULTS: Mapping[str, Parameters] = {
     BASELINE: {"strength": 1e-9},
@@ -58,8 +63,13 @@ columns say nothing about the target it is the best there is, and it can be serv
 _MAX_LEAVES = 60_000  # over all trees: beyond it the file passes ten megabytes and conversion takes seconds
 _MAX_LEAF_WEIGHTS = 200_000  # a forest's leaf holds a weight per class
 _MIN_ITERATIONS = 10
+MOST_ITERATIONS = 2_000
+"""Where boosting ends at the latest; the folds tell after how many iterations it is best."""
+
+_WIDE = 16  # values of a category, beyond which it can be read as means
 _MAX_ONE_HOT = 300  # columns before trees: more take long to learn from and say little each
 _LOGISTIC_ITERATIONS = 500
+_MANY_ROWS = 5_000  # enough for large trees
 
 _TREES = {
     ("hist_gradient_boosting", True): HistGradientBoostingClassifier,
@@ -99,19 +109,29 @@ def plan_for(data: TrainingData, seed: int, weights: tuple[float, ...] = ()) -> 
     return Plan(data.numeric.shape[1], categories, len(data.target.classes), seed, dates, weights)
 
 
-def plain_variants(plan: Plan) -> list[tuple[str, Parameters]]:
-    """Give what a plain user would try besides the defaults: trees on a column per value of a category."""
-    if not _spread_out(plan):
-        return []
-    return [(recipe, {**DEFAULTS[recipe], "one_hot": True}) for recipe in RECIPES if recipe != "linear"]
+def plain_forms(plan: Plan) -> list[tuple[str, Parameters]]:
+    """Give what a plain user would try: each recipe without any option, and trees on other forms of the categories.
+
+    A column per value of a category is what most people do; the mean of the answer for each value is what they do where there
+    are many.
+    """
+    forms = [(recipe, dict(DEFAULTS[recipe])) for recipe in RECIPES]
+    if _wide(plan):
+        forms.append((BOOSTING, {**DEFAULTS[BOOSTING], TARGET_MEANS: True}))
+    if _spread_out(plan):
+        forms += [(recipe, {**DEFAULTS[recipe], ONE_HOT: True}) for recipe in RECIPES if recipe != "linear"]
+    return forms
 
 
 def build(recipe: str, parameters: Mapping[str, Any], plan: Plan, *, threads: int = 1) -> Pipeline:
     """Make an untrained pipeline; forests may grow on several threads."""
     if recipe in {BASELINE, "linear"}:
         return Pipeline([("columns", _scaled_columns(plan)), ("model", _linear(parameters, plan))])
-    numbers = "passthrough" if recipe == "hist_gradient_boosting" else _imputer()
-    columns = _coded_columns(plan, numbers, one_hot=bool(parameters.get("one_hot")))
+    numbers = "passthrough" if recipe == BOOSTING else _imputer()
+    if parameters.get(TARGET_MEANS):
+        columns = _averaged_columns(plan, numbers)
+    else:
+        columns = _coded_columns(plan, numbers, one_hot=bool(parameters.get(ONE_HOT)))
     return Pipeline([("columns", columns), ("model", _trees(recipe, parameters, plan, threads))])
 
 
@@ -120,10 +140,10 @@ def suggest(recipe: str, trial: Any, plan: Plan, rows: int) -> Parameters:
     if recipe == "linear":
         return {"strength": trial.suggest_float("linear.strength", 1e-3, 1e3, log=True)}
     parameters: Parameters = {}
-    if recipe == "hist_gradient_boosting":
+    if recipe == BOOSTING:
         parameters = {
             "learning_rate": trial.suggest_float("boosting.learning_rate", 0.02, 0.3, log=True),
-            "max_iter": trial.suggest_int("boosting.max_iter", 20, 400, log=True),
+            "max_iter": MOST_ITERATIONS,
             "max_leaf_nodes": trial.suggest_int("boosting.max_leaf_nodes", 3, 63, log=True),
             "min_samples_leaf": trial.suggest_int(
                 "boosting.min_samples_leaf", 2, max(20, min(100, rows // 10)), log=True
@@ -138,8 +158,33 @@ def suggest(recipe: str, trial: Any, plan: Plan, rows: int) -> Parameters:
             "max_features": trial.suggest_float(f"{recipe}.max_features", 0.2, 1.0),
         }
     if plan.categories:
-        parameters["one_hot"] = trial.suggest_categorical(f"{recipe}.one_hot", [False, True])
+        forms = ["codes", *([ONE_HOT] if _spread_out(plan) else []), *([TARGET_MEANS] if _wide(plan) else [])]
+        form = trial.suggest_categorical(f"{recipe}.categories", forms)
+        parameters |= {form: True} if form != "codes" else {}
     return parameters
+
+
+def starts(plan: Plan, rows: int) -> list[dict[str, Any]]:
+    """Give the points that a search begins with, in the words of `suggest`: what is known to do well on many tables.
+
+    Slow boosting of small trees that see half of the columns at a time, with and without much restraint; forests that average a
+    little within their leaves; a straight line that trusts the data less.
+    """
+    usual = TARGET_MEANS if _wide(plan) else ONE_HOT if _spread_out(plan) else "codes"
+    form = {f"{recipe}.categories": usual for recipe in RECIPES[1:]} if plan.categories else {}
+    slow = {"recipe": BOOSTING, "boosting.learning_rate": 0.05, "boosting.max_features": 0.5}
+    leaves = {"boosting.max_leaf_nodes": 15, "boosting.min_samples_leaf": 10, "boosting.l2_regularization": 1.0}
+    stumps = {"boosting.max_leaf_nodes": 4, "boosting.min_samples_leaf": 20, "boosting.l2_regularization": 0.1}
+    forest = {"n_estimators": 150, "min_samples_leaf": 3, "max_features": 0.4}
+    begun: list[dict[str, Any]] = [
+        {**slow, **leaves},
+        {"recipe": "linear", "linear.strength": 0.1},
+        {**slow, **stumps},
+        *({"recipe": one, **{f"{one}.{name}": value for name, value in forest.items()}} for one in RECIPES[2:]),
+    ]
+    if rows > _MANY_ROWS:
+        begun.insert(1, {**slow, **leaves, "boosting.max_leaf_nodes": 63, "boosting.learning_rate": 0.1})
+    return [{**one, **{name: value for name, value in form.items() if name.startswith(one["recipe"])}} for one in begun]
 
 
 def _scaled_columns(plan: Plan) -> ColumnTransformer:
@@ -162,9 +207,28 @@ def _coded_columns(plan: Plan, numbers: Any, *, one_hot: bool) -> ColumnTransfor
         unknown_value=-1,
         dtype=np.float32,
     )
-    parts = DateParts() if numbers == "passthrough" else Pipeline([("take_apart", DateParts()), ("impute", _imputer())])
     texts = [("few", _one_hot(plan, few, np.float32), few), ("many", codes, many)]
-    return _columns(plan, numbers, parts, *texts)
+    return _columns(plan, numbers, _date_parts(numbers), *texts)
+
+
+def _averaged_columns(plan: Plan, numbers: Any) -> ColumnTransformer:
+    """Give a text of many values the mean of the answer for its value, and the others a column per value.
+
+    Few values can have like means and yet be different things, which trees must be able to tell apart.
+    """
+    wide = _wide(plan)
+    few = [place for place in range(len(plan.categories)) if place not in wide]
+    means = TargetMeans([plan.categories[place] for place in wide], amounts=not plan.classification, seed=plan.seed)
+    texts = [("few", _one_hot(plan, few, np.float32), few), ("wide", means, wide)]
+    return _columns(plan, numbers, _date_parts(numbers), *texts)
+
+
+def _wide(plan: Plan) -> list[int]:
+    return [place for place, values in enumerate(plan.categories) if len(values) > _WIDE]
+
+
+def _date_parts(numbers: Any) -> Any:
+    return DateParts() if numbers == "passthrough" else Pipeline([("take_apart", DateParts()), ("impute", _imputer())])
 
 
 def _spread_out(plan: Plan) -> list[int]:
@@ -198,9 +262,9 @@ def _linear(parameters: Mapping[str, Any], plan: Plan) -> LogisticRegression | R
 
 
 def _trees(recipe: str, parameters: Mapping[str, Any], plan: Plan, threads: int) -> Any:
-    given = {name: value for name, value in parameters.items() if name != "one_hot"}
+    given = {name: value for name, value in parameters.items() if name not in {ONE_HOT, TARGET_MEANS}}
     classes = max(plan.classes, 2)
-    if recipe == "hist_gradient_boosting":
+    if recipe == BOOSTING:
         trees = 1 if classes == 2 else classes  # noqa: PLR2004  # per iteration; two classes and amounts need one
         most = max(_MAX_LEAVES // (trees * int(given["max_leaf_nodes"])), _MIN_ITERATIONS)
         given |= {"early_stopping": False, "max_iter": min(int(given["max_iter"]), most)}

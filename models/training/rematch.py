@@ -48,6 +48,8 @@ class Rematch:
     folds: list[Fold]
     seed: int
     again: Callable[[Trial, Sequence[Fold]], list[Judged]]
+    parts: int = 0
+    """Into how many the rows are parted, where there is no time to judge on each."""
 
     @property
     def rounds(self) -> int:
@@ -72,7 +74,8 @@ class Rematch:
         for repeat in range(self.rounds):
             if _cost(meeting) > seconds_left():
                 break
-            folds = self.data.folds(self.rows, len(self.folds), self.seed, repeat + 1)
+            parts = self.parts or len(self.folds)
+            folds = self.data.folds(self.rows, parts, self.seed, repeat + 1)[: len(self.folds)]
             for trial in meeting:
                 judged[id(trial)] += self.again(trial, folds)
             fresh += [replace(fold, repeat=repeat) for fold in folds]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import batched
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,33 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from models.training.data import TrainingData
 from models.training.holdout import Fold
 from models.training.objective import Objective
+from models.training.opening import (
+    LOOK_ROWS,
+    SHARE,
+    SHARE_OF_A_LOOK,
+    Look,
+    Scale,
+    look_at,
+    promising,
+    scale_of_folds,
+    scale_of_sample,
+)
 from models.training.options import Study
 from models.training.progress import Progress
-from models.training.recipes import BASELINE, DEFAULTS, RECIPES, Parameters, Plan, plain_variants, suggest
+from models.training.recipes import BASELINE, DEFAULTS, Parameters, Plan, plain_forms, starts, suggest
 from models.training.rematch import HOPELESS, Found, Rematch
 from models.training.study import SharedStudy
 from models.training.trial import Judge, Judged, Trial, in_place
 
 SEARCH_ROWS = 20_000
-"""Rows that candidates are compared on; the winner learns from all. Orders of recipes hardly change beyond."""
+"""Rows that candidates are compared on at most; the winner learns from all. Orders of recipes hardly change beyond."""
 
-_ALWAYS_TRIED = ("linear", "hist_gradient_boosting")
 _SMALL_TABLE = 5_000
 _PRUNED_AFTER = 2  # folds: worse than the best on each of them ends a trial
+_LEAST_SECONDS = 0.5  # what a trial gets at the very end
+_WORTH_A_SAMPLE = 2  # times the rows of a first look
+_FITS_AFTER = 2.25  # times what learning from all takes: once to be judged, once more to be served
+_OVERHEAD = 0.15  # of the budget: the file, its certificate, and the judging
 
 
 class Search:
@@ -34,25 +49,29 @@ class Search:
     def __init__(
         self, data: TrainingData, plan: Plan, objective: Objective, progress: Progress, *, seed: int, threads: int
     ) -> None:
-        random = np.random.default_rng(seed)
         self.data, self.plan, self.objective, self.progress = data, plan, objective, progress
         self.seed, self.threads = seed, threads
-        self.rows = data.train
-        if len(self.rows) > SEARCH_ROWS:
-            self.rows = np.sort(_sample(data, SEARCH_ROWS, random))
-        self.count = 5 if len(self.rows) <= _SMALL_TABLE else 3
-        self.folds = data.folds(self.rows, self.count, seed)
         self.trials: list[Trial] = []
         self._to_beat: list[float] = []
-        self._rematch = Rematch(data, self.rows, self.folds, seed, self._again)
+        self._end = np.inf
+        rows = min(len(data.train), SEARCH_ROWS)
+        self.count = 5 if rows <= _SMALL_TABLE else 3
+        self._compare_on(Scale(rows, self.count))
+
+    def _compare_on(self, scale: Scale) -> None:
+        """Choose the rows and the folds, which are the same for all workers of a search."""
+        self.scale = scale
+        self.rows = self.data.sample(scale.rows, self.seed)
+        self.folds = self.data.folds(self.rows, self.count, self.seed)[: scale.folds]
+        self._rematch = Rematch(self.data, self.rows, self.folds, self.seed, self._again, self.count)
 
     def run(self, until: float, study: Study | None = None) -> Found:
         """Try candidates until the clock of `progress` passes `until` seconds. Raises TrainingStopped."""
         self._end = until
-        with self._judging():
+        with self._pool() as pool:
             shared = SharedStudy.lead(study, self.seed)
             try:
-                self._plain()
+                self._open(pool)
                 self._lead(shared)
                 shared.close()
                 self._listen(shared, now=True)
@@ -62,16 +81,18 @@ class Search:
                 raise
             finally:
                 shared.leave()
-            return self._rematch.play(self.trials, lambda: until - self.progress.elapsed)
+            return self._rematch.play(self.trials, lambda: self._latest - self.progress.elapsed)
 
     def assist(self, until: float, study: Study) -> int:
         """Add trials to a search that another worker leads, until it is over; tell how many. Raises TrainingStopped."""
         self._end = until
-        with self._judging():
+        with self._pool() as pool:
             shared = SharedStudy.join(study, self.seed + 1 + time.time_ns() % 10_000, self.progress.check)
             if shared is None:
                 return 0
-            until += self.progress.elapsed  # waiting for a leader is no searching
+            self._end = until = until + self.progress.elapsed  # waiting for a leader is no searching
+            self._compare_on(Scale(*shared.scale))
+            self._judge = self._judge_on(self.rows, pool)
             try:
                 while self.progress.elapsed < until and not shared.is_closed:
                     self._to_beat = shared.best_losses
@@ -82,17 +103,55 @@ class Search:
                 shared.leave()
             return len(self.trials)
 
-    def _judging(self) -> Any:
-        pool = ThreadPoolExecutor(self.threads, initializer=threadpool_limits, initargs=(1,))
-        self._judge = Judge(self.data, self.rows, self.plan, self.objective, pool)
-        return pool
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads, initializer=threadpool_limits, initargs=(1,))
+
+    def _judge_on(self, rows: NDArray[np.intp], pool: ThreadPoolExecutor) -> Judge:
+        def is_late() -> bool:
+            self.progress.check()
+            return self.progress.elapsed > self._latest
+
+        return Judge(self.data, rows, self.plan, self.objective, pool, is_late)
+
+    def _open(self, pool: ThreadPoolExecutor) -> None:
+        """Look at every plain form, then try the promising ones on as much as there is time for."""
+        is_sampled = self.data.division.by == "random" and len(self.rows) > _WORTH_A_SAMPLE * LOOK_ROWS
+        rows = self.data.sample(LOOK_ROWS, self.seed) if is_sampled else self.rows
+        self._judge = self._judge_on(rows, pool)
+        fold = self.data.folds(rows, self.count, self.seed)[0] if is_sampled else self.folds[0]
+        looks = self._look(fold, self._end * SHARE_OF_A_LOOK if is_sampled else np.inf, pool)
+        seconds = min(SHARE * self._end, self._latest - self.progress.elapsed)
+        if is_sampled:
+            chosen = promising(looks)
+            self._compare_on(scale_of_sample(chosen, len(self.rows), self.count, seconds))
+            self._judge = self._judge_on(self.rows, pool)
+        else:
+            chosen = sorted(looks, key=lambda look: look.judged.loss)
+            self._compare_on(scale_of_folds(looks, len(self.rows), len(self.folds), seconds))
+        self._try(BASELINE, dict(DEFAULTS[BASELINE]))
+        for look in chosen:
+            left = look.seconds_for(len(self.rows) / len(rows)) * (len(self.folds) - (not is_sampled))
+            if look is chosen[0] or self.progress.elapsed + left < self._latest:
+                self._try(look.recipe, look.parameters, begun=[] if is_sampled else [look.judged])
+
+    def _look(self, fold: Fold, most_seconds: float, pool: ThreadPoolExecutor) -> list[Look]:
+        looks: list[Look] = []
+        forms = plain_forms(self.plan)
+        for wave in batched(forms, self.threads):
+            self.progress.check()
+            for look in pool.map(lambda form: look_at(form, self._judge, fold, most_seconds), wave):
+                looks.append(look)
+                said, facts = look.told(self.objective)
+                said = f"A first look, {len(looks)} of {len(forms)}: {said}, learned from {len(fold.fit)} rows"
+                self.progress.tell("look", said, 0.05, **facts)
+        return looks
 
     def _lead(self, shared: SharedStudy) -> None:
         hopeful = self._hopeful()
-        shared.announce(hopeful, self._to_beat)
-        for recipe, parameters in plain_variants(self.plan):
-            if self.progress.elapsed < self._until:
-                self._try(recipe, parameters)
+        shared.announce(hopeful, self._to_beat, (self.scale.rows, self.scale.folds))
+        for start in starts(self.plan, len(self.rows)):
+            if start["recipe"] in hopeful:
+                shared.suggest(start)
         while self.progress.elapsed < self._until:
             asked = shared.ask()
             recipe = asked.suggest_categorical("recipe", hopeful)
@@ -105,7 +164,7 @@ class Search:
             shared.tell(asked, self._try(recipe, suggest(recipe, asked, self.plan, len(self.rows)), tuned=True))
             self._listen(shared)
             if self._to_beat is not before:
-                shared.announce(hopeful, self._to_beat)
+                shared.announce(hopeful, self._to_beat, (self.scale.rows, self.scale.folds))
 
     def _listen(self, shared: SharedStudy, *, now: bool = False) -> None:
         """Take in what other workers found."""
@@ -113,20 +172,28 @@ class Search:
             self._add(trial, worker=worker)
 
     @property
+    def _latest(self) -> float:
+        """When the search is over: early enough for the best one to learn from everything, be judged, and learn once more."""
+        after = _FITS_AFTER * self._fit_seconds + _OVERHEAD * self.progress.budget_seconds
+        return min(self._end, max(self.progress.budget_seconds - after, self._end / 2))
+
+    @property
+    def _fit_seconds(self) -> float:
+        """Estimate how long the best trial so far takes to learn from the whole training part."""
+        if not any(trial.complete for trial in self.trials):
+            return 0.0
+        learned = sum(len(fold.fit) for fold in self.folds)
+        return self.best.seconds * len(self.data.train) / learned
+
+    @property
     def _until(self) -> float:
         """When to end trying, so that the finalists can meet again."""
-        return self._end - self._rematch.reserve(self.trials, self._end, self.progress.elapsed)
+        return self._latest - self._rematch.reserve(self.trials, self._latest, self.progress.elapsed)
 
     @property
     def best(self) -> Trial:
         """The complete trial with the smallest loss."""
         return min((trial for trial in self.trials if trial.complete), key=lambda trial: trial.loss)
-
-    def _plain(self) -> None:
-        self._try(BASELINE, dict(DEFAULTS[BASELINE]))
-        for recipe in RECIPES:
-            if recipe in _ALWAYS_TRIED or self.progress.elapsed < self._end:
-                self._try(recipe, dict(DEFAULTS[recipe]))
 
     def _hopeful(self) -> list[str]:
         plain: dict[str, float] = {}
@@ -139,16 +206,23 @@ class Search:
         last = [trial.seconds for trial in self.trials if trial.recipe == recipe]
         return self.progress.elapsed + min(last) < self._until
 
-    def _try(self, recipe: str, parameters: Parameters, *, tuned: bool = False) -> Trial:
+    def _try(self, recipe: str, parameters: Parameters, *, tuned: bool = False, begun: Sequence[Judged] = ()) -> Trial:
+        """Judge a candidate; `begun` is what is known of the first folds."""
         started = time.monotonic()
 
         def is_over(judged: Sequence[Judged]) -> bool:
             self.progress.check()
             return self._is_beaten([one.loss for one in judged]) if tuned else self._is_late()
 
-        judged = self._judge.judge(recipe, parameters, self.folds, self.threads, is_over)
+        rest = self.folds[len(begun) :]
+        left = max(self._until - self.progress.elapsed, _LEAST_SECONDS)
+        judged = [*begun, *self._judge.judge(recipe, parameters, rest, self.threads, is_over, left)]
+        if judged[-1].path:
+            parameters = {**parameters, "max_iter": judged[-1].path[-1].iterations}
         trial = Trial(recipe, parameters, [one.loss for one in judged], plain=not tuned)
-        trial.seconds = time.monotonic() - started
+        trial.seconds = (
+            (time.monotonic() - started) * len(judged) / max(len(judged) - len(begun), 1) * judged[-1].needed
+        )
         if len(judged) == len(self.folds) and np.isfinite(trial.losses).all():
             trial.complete = True
             trial.outputs = in_place(self.folds, (one.outputs for one in judged), len(self.rows))
@@ -201,15 +275,3 @@ class Search:
             remaining_seconds=round(max(self._until - self.progress.elapsed, 0.0), 3),
             **facts,
         )
-
-
-def _sample(data: TrainingData, count: int, random: np.random.Generator) -> NDArray[np.intp]:
-    """Draw rows, but at least two of every class, so that every class is in every fold's training part."""
-    rows = random.permutation(data.train)
-    if not data.classification:
-        return rows[:count]
-    answers = data.answers(rows)
-    firsts = np.concatenate([np.flatnonzero(answers == code)[:2] for code in np.unique(answers)])
-    rest = np.setdiff1d(np.arange(len(rows)), firsts)[: count - len(firsts)]
-    chosen: NDArray[np.intp] = rows[np.concatenate([firsts, rest])]
-    return chosen

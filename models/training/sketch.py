@@ -1,34 +1,61 @@
 """Figures of a stream that need little memory: how many different things passed, and a fair sample of the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.source import Chunk
+from models.training.arrow import pa
+
+type Hashes = NDArray[np.uint64]
 
 _KEPT_HASHES = 32_768
 _HASHES = 2.0**64
+
+
+def hashes_of(things: Iterable[object], count: int) -> Hashes:
+    """Give a hash of every thing, spread over the whole range: Python's hash of a small number is the number."""
+    return mixed(np.fromiter(map(hash, things), dtype=np.int64, count=count).view(np.uint64))
+
+
+def hashes_of_rows(columns: Sequence[Hashes]) -> Hashes:
+    """Give a hash of every row from those of its cells."""
+    rows = np.zeros(len(columns[0]), dtype=np.uint64)
+    for hashes in columns:  # mixed at each step, so that a row with two cells exchanged is another one
+        rows = mixed(rows + hashes)
+    return rows
+
+
+def mixed(hashes: Hashes) -> Hashes:
+    """Make every bit depend on all of them."""
+    with np.errstate(over="ignore"):
+        hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return hashes ^ (hashes >> np.uint64(31))
 
 
 class Distinct:
     """Counts different things by their hashes: exactly up to 32,768, beyond by the density of the smallest ones (± 1 %)."""
 
     def __init__(self) -> None:
-        self._smallest: NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        self._smallest: Hashes = np.empty(0, dtype=np.uint64)
+        self._waiting: list[Hashes] = []
+        self._waiting_count = 0
 
-    def add(self, things: Sequence[object]) -> None:
-        """Let things pass."""
-        hashes = np.fromiter(map(hash, things), dtype=np.int64, count=len(things)).view(np.uint64)
-        hashes = _mixed(hashes)
-        if not self.is_exact:
+    def add(self, hashes: Hashes) -> None:
+        """Let things pass, as their hashes."""
+        if len(self._smallest) == _KEPT_HASHES:
             hashes = hashes[hashes < self._smallest[-1]]
-        if len(hashes):
-            self._smallest = np.unique(np.concatenate([self._smallest, hashes]))[:_KEPT_HASHES]
+        self._waiting.append(hashes)
+        self._waiting_count += len(hashes)
+        if self._waiting_count > _KEPT_HASHES:
+            self._take_in()
 
     @property
     def is_exact(self) -> bool:
         """Tell whether the count is one and not an estimate."""
+        self._take_in()
         return len(self._smallest) < _KEPT_HASHES
 
     @property
@@ -38,13 +65,13 @@ class Distinct:
             return len(self._smallest)
         return round((_KEPT_HASHES - 1) / (float(self._smallest[-1]) / _HASHES))
 
-
-def _mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Spread hashes over their range: Python's hash of a small number is the number."""
-    with np.errstate(over="ignore"):
-        hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
+    def _take_in(self) -> None:
+        """Sort in what has waited: rarely, because sorting is most of the work."""
+        hashes = np.sort(np.concatenate([self._smallest, *self._waiting]))
+        is_new = np.ones(len(hashes), dtype=bool)
+        is_new[1:] = hashes[1:] != hashes[:-1]
+        self._smallest = hashes[is_new][:_KEPT_HASHES]
+        self._waiting, self._waiting_count = [], 0
 
 
 class RowSample:
@@ -53,27 +80,34 @@ class RowSample:
     def __init__(self, size: int, seed: int = 0) -> None:
         self._size = size
         self._random = np.random.default_rng(seed)
-        self._rows: list[tuple[float, int, tuple[str, ...]]] = []
+        self._parts: list[tuple[NDArray[np.float64], list[pa.Array]]] = []
+        self._count = 0
         self._limit = 1.0
-        self._seen = 0
 
-    def add(self, chunk: Chunk) -> None:
+    def add(self, columns: Sequence[pa.Array]) -> None:
         """Let the rows of a chunk pass."""
-        drawn = self._random.random(len(chunk[0]))
-        for row in np.flatnonzero(drawn < self._limit).tolist():
-            self._rows.append((drawn[row], self._seen + row, tuple(column[row] for column in chunk)))
-        self._seen += len(chunk[0])
-        if len(self._rows) > 2 * self._size:
+        drawn = self._random.random(len(columns[0]))
+        self._keep(drawn, columns, drawn < self._limit)
+        if self._count > 2 * self._size:
             self._trim()
 
-    def columns(self) -> list[tuple[str, ...]]:
+    def columns(self) -> list[list[str]]:
         """Give the sample by column."""
-        if len(self._rows) > self._size:
+        if self._count > self._size:
             self._trim()
-        ordered = sorted(self._rows, key=lambda one: one[1])
-        return list(zip(*(cells for _, _, cells in ordered), strict=True))
+        return [
+            list(chain.from_iterable(column.to_pylist() for column in parts))
+            for parts in zip(*(columns for _, columns in self._parts), strict=True)
+        ]
 
     def _trim(self) -> None:
-        self._rows.sort(key=lambda one: one[0])
-        self._rows = self._rows[: self._size]
-        self._limit = self._rows[-1][0]
+        draws = np.concatenate([drawn for drawn, _ in self._parts])
+        self._limit = float(np.partition(draws, self._size - 1)[self._size - 1])
+        parts, self._parts, self._count = self._parts, [], 0
+        for drawn, columns in parts:
+            self._keep(drawn, columns, drawn <= self._limit)
+
+    def _keep(self, drawn: NDArray[np.float64], columns: Sequence[pa.Array], is_kept: NDArray[np.bool_]) -> None:
+        kept = np.flatnonzero(is_kept)
+        self._parts.append((drawn[kept], [column.take(pa.array(kept)) for column in columns]))
+        self._count += len(kept)

@@ -7,7 +7,7 @@ in between. What they must know of each other stands in the study: no other way 
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -25,14 +25,14 @@ _WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.5
 _MAKING_ATTEMPTS = 3
 _LOOK_SECONDS = 1.0
-_HOPEFUL, _BEST, _CLOSED = "hopeful", "best_losses", "closed"
+_HOPEFUL, _BEST, _SCALE, _CLOSED = "hopeful", "best_losses", "scale", "closed"
 _RECIPE, _PARAMETERS, _LOSSES, _SECONDS, _WORKER = "recipe", "parameters", "losses", "seconds", "worker"
 
 
 class SharedStudy:
     """A study and this worker's place in it."""
 
-    def __init__(self, study: optuna.Study, storage: RDBStorage | None) -> None:
+    def __init__(self, study: optuna.Study, storage: "_Storage | None") -> None:
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._study = study
         self._storage = storage
@@ -47,9 +47,13 @@ class SharedStudy:
         if address is None:
             return cls(optuna.create_study(sampler=_sampler(seed)), None)
         storage = _made_storage(address)
-        if address.name in optuna.get_all_study_names(storage):
-            optuna.delete_study(study_name=address.name, storage=storage)
-        study = optuna.create_study(storage=storage, study_name=address.name, sampler=_sampler(seed))
+        try:
+            if address.name in optuna.get_all_study_names(storage):
+                optuna.delete_study(study_name=address.name, storage=storage)
+            study = optuna.create_study(storage=storage, study_name=address.name, sampler=_sampler(seed))
+        except BaseException:
+            storage.close()
+            raise
         return cls(study, storage)
 
     @classmethod
@@ -60,27 +64,31 @@ class SharedStudy:
         while time.monotonic() < deadline:
             check()
             joined = cls._found(address, seed)
-            if joined is not None and (joined.is_closed or joined.is_announced):
-                return joined
             if joined is not None:
-                joined.leave()
+                return joined
             time.sleep(_POLL_SECONDS)
         return None
 
     @classmethod
     def _found(cls, address: Address, seed: int) -> "SharedStudy | None":
-        """Open a study that its leader has made; None if it has not, or the database is not there yet."""
-        storage = None
+        """Open a study whose leader says what to try; None if it does not yet, or the database is not there yet."""
+        storage, joined = None, None
         try:
-            storage = _storage(address, is_made=True)
-            return cls(optuna.load_study(study_name=address.name, storage=storage, sampler=_sampler(seed)), storage)
+            storage = _Storage(address, is_made=True)
+            found = cls(optuna.load_study(study_name=address.name, storage=storage, sampler=_sampler(seed)), storage)
+            if found.is_closed or found.is_announced:
+                joined = found
         except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):
-            _close(storage)
-            return None
+            pass  # it is asked again
+        finally:
+            if storage is not None and joined is None:
+                storage.close()
+        return joined
 
     def leave(self) -> None:
         """Give the database its connections back."""
-        _close(self._storage)
+        if self._storage is not None:
+            self._storage.close()
 
     @property
     def is_announced(self) -> bool:
@@ -102,10 +110,17 @@ class SharedStudy:
         """The losses of the best trial so far, by the leader."""
         return list(self._study.user_attrs.get(_BEST, []))
 
-    def announce(self, hopeful: list[str], best_losses: list[float]) -> None:
-        """Say what is worth tuning, and what is to be beaten."""
+    @property
+    def scale(self) -> tuple[int, int]:
+        """On how many rows and folds to compare, by the leader."""
+        rows, folds = self._study.user_attrs[_SCALE]
+        return int(rows), int(folds)
+
+    def announce(self, hopeful: list[str], best_losses: list[float], scale: tuple[int, int]) -> None:
+        """Say what is worth tuning, what is to be beaten, and on how many rows and folds."""
         if self._is_shared:
             self._study.set_user_attr(_BEST, best_losses)
+            self._study.set_user_attr(_SCALE, scale)
             if _HOPEFUL not in self._study.user_attrs:
                 self._study.set_user_attr(_HOPEFUL, hopeful)
 
@@ -113,6 +128,10 @@ class SharedStudy:
         """End the search for everybody."""
         if self._is_shared:
             self._study.set_user_attr(_CLOSED, True)
+
+    def suggest(self, parameters: Mapping[str, Any]) -> None:
+        """Have a trial planned with some parameters given."""
+        self._study.enqueue_trial(dict(parameters))
 
     def ask(self) -> optuna.Trial:
         """Plan a trial."""
@@ -155,26 +174,33 @@ class SharedStudy:
             yield attributes[_WORKER], trial
 
 
+class _Storage(RDBStorage):
+    """A storage that keeps no connection when it cannot be opened, nor when it is closed."""
+
+    def __init__(self, address: Address, *, is_made: bool = False) -> None:
+        """Open a storage; only the leader makes its tables, so that two never do at once."""
+        options = {"pool_size": 2, "pool_pre_ping": True}
+        try:
+            super().__init__(address.storage, engine_kwargs=options, skip_table_creation=is_made)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the database its connections back."""
+        if hasattr(self, "scoped_session"):  # an address that cannot be read comes to none
+            self.remove_session()
+            self.engine.dispose()
+
+
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP_TRIALS)
 
 
-def _made_storage(address: Address) -> RDBStorage:
+def _made_storage(address: Address) -> "_Storage":
     """Open a storage and make its tables; one that looks for them at that very moment may make one of them first."""
     for _ in range(_MAKING_ATTEMPTS):
         with suppress(ProgrammingError, IntegrityError):
-            return _storage(address)
+            return _Storage(address)
         time.sleep(_POLL_SECONDS)
-    return _storage(address)
-
-
-def _storage(address: Address, *, is_made: bool = False) -> RDBStorage:
-    """Open a storage; only the leader makes its tables, so that two never do at once."""
-    options = {"pool_size": 2, "pool_pre_ping": True}
-    return RDBStorage(address.storage, engine_kwargs=options, skip_table_creation=is_made)
-
-
-def _close(storage: RDBStorage | None) -> None:
-    if storage is not None:
-        storage.remove_session()
-        storage.engine.dispose()
+    return _Storage(address)

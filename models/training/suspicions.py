@@ -8,13 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.coercion import numeric_coercion
-from models.errors import CoercionError, DatasetRejected
+from models.errors import DatasetRejected
 from models.training.facts import cell_text
+from models.training.number_cells import values_of
 from models.training.target import Target, read_target
 from models.training.verdict import Verdict
 
@@ -45,6 +46,17 @@ class Suspect:
     name: str
     verdict: Verdict
     cells: Sequence[str]
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """The cells as numbers; NaN where there is none."""
+        return values_of(self.cells, self.verdict.type, self.verdict.written)
+
+    @cached_property
+    def codes(self) -> NDArray[np.intp]:
+        """The cells as numbers of their different texts."""
+        texts = np.array([cell_text(cell) for cell in self.cells], dtype=object)
+        return np.unique(texts.astype(str), return_inverse=True)[1]
 
 
 def suspicions(columns: Sequence[Suspect], target_name: str) -> list[Warned]:
@@ -97,23 +109,11 @@ def _is_known_afterwards(name: str, target: str) -> bool:
     return bool(words & _AFTERWARDS) or (asked < words and max(map(len, asked), default=0) > len("age"))
 
 
-def _values(one: Suspect, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    read = numeric_coercion(one.verdict.type, one.verdict.written)
-    known: dict[str, float] = {}
-    for cell in set(one.cells):
-        try:
-            known[cell] = read(cell)
-        except CoercionError:
-            known[cell] = np.nan
-    return np.array([known[one.cells[row]] for row in rows.tolist()])
-
-
 def _codes(one: Suspect, rows: NDArray[np.intp], bins: int) -> NDArray[np.intp]:
     """Sort a column's cells into at most some hundred bins; missing cells have their own."""
     if one.verdict.type not in _NUMERIC:
-        texts = np.array([cell_text(one.cells[row]) for row in rows.tolist()], dtype=object)
-        return np.unique(texts.astype(str), return_inverse=True)[1]
-    values = _values(one, rows)
+        return one.codes[rows]
+    values = one.values[rows]
     known = values[~np.isnan(values)]
     if not len(known):
         return np.zeros(len(values), dtype=np.intp)
@@ -148,7 +148,7 @@ def _explained_alone(codes: NDArray[np.intp], target: Target) -> float:
 
 def _shift(one: Suspect, rows: NDArray[np.intp], target: Target) -> list[Warned]:
     """Compare the answers of the earlier with those of the later half by a date."""
-    moments = _values(one, rows)
+    moments = one.values[rows]
     known = ~np.isnan(moments)
     late = moments[known] > np.median(moments[known])
     answers = target.answers[known]

@@ -3,7 +3,7 @@
 A table that would not fit is not loaded whole: a random sample of its rows is, and the table says so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from models.errors import DatasetRejected
 from models.training.memory import bytes_per_row, default_memory_mb
-from models.training.source import CHUNK_ROWS, Chunk, Source, open_source
+from models.training.records import CHUNK_ROWS, Chunk
+from models.training.source import Source, open_source
 
 _MAX_SHARED = 10_000
 _MIN_SAMPLE = 1_000
@@ -35,7 +36,14 @@ class Table:
         return len(next(iter(self.columns.values())))
 
 
-def read_table(path: Path, *, has_target: bool = True, memory_mb: int | None = None, seed: int = 0) -> Table:
+def read_table(
+    path: Path,
+    *,
+    has_target: bool = True,
+    memory_mb: int | None = None,
+    seed: int = 0,
+    on_rows: Callable[[int], None] = lambda _rows: None,
+) -> Table:
     """Read a CSV file (comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252) or a Parquet file, plain or gzip.
 
     Args:
@@ -43,11 +51,14 @@ def read_table(path: Path, *, has_target: bool = True, memory_mb: int | None = N
         has_target: False for a table that is only to be scored: it may consist of one column, and is never sampled.
         memory_mb: What the table may take in training; by default a share of the machine's memory.
         seed: Chooses the rows of a sample.
+        on_rows: Is told how many rows have been read, every twenty thousand.
 
     Raises:
         DatasetRejected: with one line that says what to change.
     """
-    return _read(open_source(path, path.name, has_target=has_target), memory_mb, seed, sample=has_target)
+    return _read(
+        open_source(path, path.name, has_target=has_target), memory_mb, seed, sample=has_target, on_rows=on_rows
+    )
 
 
 def parse_table(content: bytes, name: str, *, has_target: bool = True) -> Table:
@@ -55,7 +66,14 @@ def parse_table(content: bytes, name: str, *, has_target: bool = True) -> Table:
     return _read(open_source(content, name, has_target=has_target), None, 0, sample=has_target)
 
 
-def _read(source: Source, memory_mb: int | None, seed: int, *, sample: bool) -> Table:
+def _read(
+    source: Source,
+    memory_mb: int | None,
+    seed: int,
+    *,
+    sample: bool,
+    on_rows: Callable[[int], None] = lambda _rows: None,
+) -> Table:
     limit = memory_mb or default_memory_mb()
     chunks = source.chunks()
     first = next(chunks)
@@ -69,6 +87,7 @@ def _read(source: Source, memory_mb: int | None, seed: int, *, sample: bool) -> 
         kept = None if kept_share == 1.0 else np.flatnonzero(random.random(len(chunk[0])) < kept_share).tolist()
         for column, known, cells in zip(lists, shared, chunk, strict=True):
             _extend(column, known, cells if kept is None else [cells[row] for row in kept])
+        on_rows(total)
     warnings = list(source.warnings)
     if kept_share < 1.0:
         warnings.append(

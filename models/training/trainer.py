@@ -43,7 +43,10 @@ _CALIBRATION_FOLDS = 5
 _PATIENCE_SECONDS = 30.0  # however small the budget: a second fit of a small table is never given up for it
 _SMALL_TABLE = 5_000  # rows
 _REFITTED_ROWS = 20_000
-"""Up to here a fifth more rows to learn from matters: the served file learns from all once its twin has been judged."""
+"""Up to here a fifth more rows to learn from matter so much that a second fit may take long."""
+
+_OVERDRAFT = 1.25
+"""Times the budget: when a second fit of a larger table has to be done, as far as the first one tells."""
 
 
 @dataclass(frozen=True)
@@ -259,9 +262,10 @@ class _Run:
 
     def _refitted(self, judged: _Certified) -> _Certified:
         """Train what was judged once more, on all rows, where that matters and there is time; its file is certified, too."""
-        rows = len(self.data.target.answers)
-        is_late = self.progress.elapsed + judged.seconds > max(self.progress.budget_seconds, _PATIENCE_SECONDS)
-        if is_late or (rows > _REFITTED_ROWS and self.data.division.by != "time"):
+        budget = self.progress.budget_seconds
+        is_small = len(self.data.target.answers) <= _REFITTED_ROWS or self.data.division.by == "time"
+        latest = max(budget, _PATIENCE_SECONDS) if is_small else _OVERDRAFT * budget
+        if self.progress.elapsed + judged.seconds > latest:
             return judged
         self.progress.stage("refit_all", "Training once more, on all rows", 0.94)
         try:

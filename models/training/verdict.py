@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from models.coercion import Written, coerce_category, numeric_coercion
+from models.coercion import FLOAT32_MAX, Written, coerce_category, is_missing_text, number_from_text, numeric_coercion
 from models.dates import day_number
 from models.errors import CoercionError
 from models.training.facts import Facts
@@ -54,11 +54,31 @@ def odd_cells(count: int, example: str | None, what: str) -> list[Note]:
     return [Note("odd_cells", f"holds {what} but for {count} cells{such}, which count as missing")]
 
 
-def readable_share(facts: Facts, kind: str, written: str | None) -> float:
-    """Tell which share of the cells can be read as a kind, from at most some thousand distinct ones."""
+def readable_share(facts: Facts, kind: str, written: str | None, least: float = 0.0) -> float:
+    """Tell which share of the cells can be read as a kind, from at most some thousand distinct ones.
+
+    The trial ends with 0.0 as soon as the share cannot be as large as `least`.
+    """
+    is_read = reader_of(kind, written)
+    tried = facts.ranked[:_TRIED]
+    total = sum(count for _, count in tried)
+    unread = 0
+    for text, count in tried:
+        if not is_read(text):
+            unread += count
+            if total - unread < least * total:
+                return 0.0
+    return (total - unread) / max(total, 1)
+
+
+def reader_of(kind: str, written: str | None) -> Callable[[str], bool]:
+    """Choose who tells whether a cell is of a kind; where most cells are none, a sentence about each would take long."""
+    if kind == "number" and written is None:
+        return _reads_as_number
+    if kind == "date":
+        return lambda text: reads_as_date(text, written) or is_missing_text(text)
     read = numeric_coercion(kind, written) if kind != "category" else coerce_category
-    tried = facts.counts.most_common(_TRIED)
-    return sum(count for text, count in tried if reads(read, text)) / max(sum(count for _, count in tried), 1)
+    return lambda text: reads(read, text)
 
 
 def reads(read: Callable[[object], object], text: str) -> bool:
@@ -68,6 +88,13 @@ def reads(read: Callable[[object], object], text: str) -> bool:
     except CoercionError:
         return False
     return True
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        return not abs(number_from_text(text)) > FLOAT32_MAX
+    except ValueError:
+        return False
 
 
 def reads_as_date(text: str, written: str | None) -> bool:

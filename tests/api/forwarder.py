@@ -21,6 +21,8 @@ class Forwarder:
         self.url = f"http://127.0.0.1:{self.port}"
         self._delay = 0.0
         self._refused = b""
+        self.asked: list[bytes] = []
+        """The first line of everything that came in one piece, either way: of requests, what was asked."""
         self._connections: set[socket.socket] = set()
         threading.Thread(target=self._listen, args=(self._listener,), daemon=True).start()
 
@@ -63,7 +65,9 @@ class Forwarder:
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                if self._refused and self._refused in data.partition(b"\r\n")[0]:
+                first = data.partition(b"\r\n")[0]
+                self.asked.append(first[:200])
+                if self._refused and self._refused in first:
                     break
                 time.sleep(self._delay)
                 sink.sendall(data)

@@ -101,6 +101,24 @@ def test_private_model_and_its_key_go_on_for_whom_they_worked(own_site: OwnSite,
     assert unknown.status_code != 200
 
 
+def test_known_key_asks_a_public_model_first_while_the_database_is_down(
+    own_site: OwnSite, public_model: str, private_model: str, analyst: User
+):
+    """What everybody may see is known; whether the caller may see more of it need not be asked."""
+    order = {"name": "first", "scopes": ["predict"]}
+    key = own_site.client.post("/api/keys", json=order, headers=analyst.headers).json()["key"]
+    headers = {"x-api-key": key}
+    assert own_site.client.post(f"/api/predict/{private_model}", json=ROW, headers=headers).status_code == 200
+    assert own_site.client.post(f"/api/predict/{public_model}", json=ROW).status_code == 200
+    own_site.supabase.shut()
+    time.sleep(2)
+
+    answer = own_site.client.post(f"/api/predict/{public_model}", json=ROW, headers=headers)
+
+    assert answer.status_code == 200
+    assert "database" in _degraded(answer)
+
+
 def test_unknown_key_still_reads_what_is_public_while_the_database_is_down(own_site: OwnSite, public_model: str):
     """A key that nobody can check counts as nobody: public models answer, and the header says so."""
     own_site.client.post(f"/api/predict/{public_model}", json=ROW)

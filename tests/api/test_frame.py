@@ -84,7 +84,9 @@ def test_log_line_has_fixed_keys_and_nobodys_data(own_site: OwnSite, public_mode
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {**analyst.headers, "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
     answer = own_site.client.post(
-        f"/api/predict/{public_model}?secret=query", json={"length": 3.25, "island": "Hidden-Island"}, headers=headers
+        f"/api/predict/{public_model}?secret=query",
+        json={"length": 8765.4321, "island": "Hidden-Island"},
+        headers=headers,
     )
 
     line = _log_line(own_site, answer.headers["x-request-id"])
@@ -95,7 +97,9 @@ def test_log_line_has_fixed_keys_and_nobodys_data(own_site: OwnSite, public_mode
     assert (line["route"], line["model"], line["version"]) == ("/api/predict/{model}", public_model, 1)
     assert line["trace_id"] == trace_id
     text = own_site.log.read_text()
-    assert not any(hidden in text for hidden in ("Hidden-Island", "3.25", "secret=query", analyst.access_token[-20:]))
+    assert not any(
+        hidden in text for hidden in ("Hidden-Island", "8765.4321", "secret=query", analyst.access_token[-20:])
+    )
 
 
 @pytest.mark.parametrize(

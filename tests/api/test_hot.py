@@ -1,4 +1,4 @@
-"""The short way of the hot routes: found by path, answered alike, and never in the way of others."""
+"""Hot routes: found by their path, answered like others, and never in the way of them."""
 
 import asyncio
 import gc
@@ -8,15 +8,18 @@ import httpx
 import orjson
 import pytest
 
+from api._commands.bench import limits
 from api._lib import collector, predicting, serving
 from api._lib.averages import Average
 from api._lib.hot import HotTable
+from api._lib.memory import REMEMBERED
 from api._lib.questions import Question
 from api.inference import router as inference_router
 from api.predict import router as predict_router
 from models.runtime import OnnxModel
 from tests.api.conftest import OwnSite, Publisher
 from tests.api.tiny import build
+from tests.conftest import User
 
 ROW = {"length": 1.5, "width": 2, "island": "Dream"}
 TABLE = HotTable([*predict_router.routes, *inference_router.routes])
@@ -46,8 +49,21 @@ def test_route_is_found_by_its_path(method, path, route, parameter):
     assert (found and found.route.path, found and found.parameter) == (route, parameter)
 
 
-def test_short_way_says_what_the_long_way_says(api: httpx.Client, public_model: str):
-    """A HEAD goes the long way; its headers are those of the GET that went the short one."""
+def test_paths_that_were_asked_are_remembered_within_bounds():
+    """A place that callers can fill takes so many paths, and none that is long."""
+    table = HotTable(predict_router.routes)
+
+    for number in range(REMEMBERED + 10):
+        assert table.find({"method": "POST", "path": f"/api/predict/model-{number}"}).parameter == f"model-{number}"
+    assert table.find({"method": "POST", "path": "/api/predict/" + "x" * 5000}).parameter == "x" * 5000
+    assert table.find({"method": "POST", "path": "/api/predict/model-3"}).parameter == "model-3"
+
+    assert len(table._asked) == REMEMBERED
+    assert max(len(path) for _, path in table._asked) < 100
+
+
+def test_a_hot_answer_is_sent_like_others(api: httpx.Client, public_model: str):
+    """A HEAD is sent as the framework does; its headers are those of the GET, which is sent at once."""
     path, own = (
         f"/api/predict/{public_model}",
         {"date", "server-timing", "x-request-id", "ratelimit", "x-rowcast-cache"},
@@ -58,6 +74,16 @@ def test_short_way_says_what_the_long_way_says(api: httpx.Client, public_model: 
     assert set(get.headers) == set(head.headers)
     alike = [{name: each.headers[name] for name in each.headers if name not in own} for each in (get, head)]
     assert alike[0] | {"content-length": ""} == alike[1] | {"content-length": ""}
+
+
+def test_least_answer_of_the_benchmark_carries_our_headers(api: httpx.Client, public_model: str, analyst: User):
+    """What a remembered answer costs at least is measured with all that one promises, and nothing that it does not."""
+    key = api.post("/api/keys", json={"name": "bench", "scopes": ["predict"]}, headers=analyst.headers).json()["key"]
+    ours = api.post(f"/api/predict/{public_model}", json=ROW, headers={"x-api-key": key})
+    promised = {name.decode() for name, _ in limits._PROMISED}
+
+    assert ours.status_code == 200
+    assert promised <= set(ours.headers)
 
 
 def test_big_batch_does_not_hold_others_up(own_site: OwnSite, public_model: str):
@@ -125,3 +151,21 @@ def test_many_callers_of_a_new_model_all_get_an_answer(own_site: OwnSite, publis
 
     assert [answer.status_code for answer in answers] == [200] * 40
     assert len({answer.json()["id"] for answer in answers}) == 40
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "is_long"),
+    [
+        (b'{"length":1,"width":2}', "application/json", False),
+        (orjson.dumps({"rows": [{f"n{at}": 0.123456 for at in range(30)}] * 100}), "application/json", False),
+        (orjson.dumps({"rows": [ROW] * 400}), "application/json", True),
+        (orjson.dumps({"columns": {"length": [1.5] * 5000, "width": [1] * 6000}}), "", True),
+        (b"length,width,island\n" + b"1.5,2,Dream\n" * 90, "text/csv", False),
+        (b"length,width,island\n" + b"1.5,2,Dream\n" * 400, "Text/CSV; charset=utf-8", True),
+        (b" " * 300_000, "application/json", True),
+    ],
+    ids=range(7),
+)
+def test_what_keeps_others_waiting_is_known_by_rows_and_cells(content: bytes, form: str, is_long: bool):
+    """2,000 short rows take ten times as long as 100 wide ones, whose body is longer; those of a CSV still longer."""
+    assert Question(content, form).is_long is is_long

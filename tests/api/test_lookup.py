@@ -1,11 +1,13 @@
 """What is kept for a moment: never too old, asked for once, and worth having while nobody answers."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
+from api._lib import lookup
 from api._lib.circuit import Circuit
-from api._lib.errors import Unavailable
+from api._lib.errors import RequestInvalid, Unavailable
 from api._lib.lookup import Lookup
 
 
@@ -17,7 +19,12 @@ class World:
         self.asked = 0
         self.is_down = False
         self.value = "first"
-        self.lookup: Lookup[str, str] = Lookup(max_age=2, stale=100, circuit=Circuit(1, self._clock), clock=self._clock)
+        self.together: list[list[str]] = []
+        circuit = Circuit(1, self._clock)
+        self.lookup: Lookup[str, str] = Lookup(max_age=2, stale=100, circuit=circuit, clock=self._clock)
+        self.joint: Lookup[str, str] = Lookup(
+            max_age=2, stale=100, circuit=circuit, clock=self._clock, ask_together=self._ask_together
+        )
 
     def _clock(self) -> float:
         return self.now
@@ -28,6 +35,14 @@ class World:
         if self.is_down:
             raise Unavailable("down")
         return self.value
+
+    async def _ask_together(self, keys: Sequence[str]) -> dict[str, str]:
+        self.together.append(sorted(keys))
+        value = await self._ask()
+        return dict.fromkeys(keys, value)
+
+    async def get_joint(self, *keys: str) -> list[str]:
+        return [await self.joint.get(key, self._ask) for key in keys]
 
     async def get(self, key: str = "key") -> str:
         return await self.lookup.get(key, self._ask)
@@ -160,3 +175,151 @@ def test_forgotten_answer_is_asked_again():
         assert await world.get() == "second"
 
     run(story)
+
+
+def test_answers_in_use_are_renewed_by_one_question():
+    async def story(world: World) -> None:
+        await world.get_joint("a", "b", "c")
+        world.value = "second"
+        world.now += 1.1
+
+        assert await world.get_joint("b", "a", "c") == ["first"] * 3
+        await world.settle()
+
+        assert world.together == [["a", "b", "c"]]
+        assert [world.joint.peek(key) for key in "abc"] == ["second"] * 3
+
+    assert run(story).asked == 4
+
+
+def test_what_nobody_wants_any_more_is_left_to_grow_old():
+    async def story(world: World) -> None:
+        await world.get_joint("a", "b", "idle")
+        for _ in range(30):
+            world.now += 1.1
+            await world.get_joint("a", "b")
+            await world.settle()
+
+        assert world.together[0] == ["a", "b", "idle"]
+        assert world.together[-1] == ["a", "b"]
+        assert len(world.together) == 30
+
+    run(story)
+
+
+def test_a_question_about_many_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    """The rest is asked for by whoever wants it next."""
+    monkeypatch.setattr(lookup, "TOGETHER", 2)
+
+    async def story(world: World) -> None:
+        await world.get_joint("a", "b", "c")
+        await world.get_joint("a", "b", "c")
+        world.now += 1.1
+        await world.get_joint("a", "b", "c")
+        await world.settle()
+        assert all(world.joint.is_fresh(key) for key in "abc")
+
+    assert [len(keys) for keys in run(story).together] == [2]
+
+
+def test_a_joint_question_that_fails_costs_nobody_an_answer():
+    """The answers go on; once the database is back they are renewed, each as before."""
+
+    async def story(world: World) -> None:
+        await world.get_joint("a", "b")
+        await world.get_joint("a", "b")
+        world.now += 1.1
+        world.is_down = True
+        assert await world.get_joint("a", "b") == ["first"] * 2
+        await world.settle()
+        assert await world.get_joint("a", "b") == ["first"] * 2
+        world.is_down, world.value = False, "second"
+        world.now += 1.5
+
+        await world.get_joint("a", "b")
+        await world.settle()
+
+        assert await world.get_joint("a", "b") == ["second"] * 2
+
+    run(story)
+
+
+def test_answers_that_grew_too_old_come_back_together():
+    """Nobody is told what is too old; the first one's question brings the others' answers along."""
+
+    async def story(world: World) -> None:
+        await world.get_joint("a", "b", "c")
+        world.value = "second"
+        world.now += 5
+
+        assert await asyncio.gather(*(world.joint.get(key, world._ask) for key in "abc")) == ["second"] * 3
+
+        assert world.together == [["a", "b", "c"]]
+
+    assert run(story).asked == 4
+
+
+def test_a_question_that_sleeps_with_its_process_keeps_nobody_waiting():
+    """A platform may put a process to sleep while it asks; whoever comes then asks anew."""
+
+    async def story(world: World) -> None:
+        await world.get_joint("a", "b")
+        world.now += 1.1
+        never = asyncio.Event()
+        asking = world._ask_together
+        world.joint._ask_together = lambda _keys: never.wait()
+        assert await world.get_joint("a") == ["first"]
+        await world.settle()
+        world.joint._ask_together, world.value = asking, "second"
+        world.now += 5
+
+        assert await asyncio.wait_for(world.get_joint("b"), 1) == ["second"]
+
+    run(story)
+
+
+def test_a_question_about_many_that_is_refused_harms_no_other():
+    """Whatever one of the keys has done to it, each is asked for by itself then."""
+
+    async def story(world: World) -> None:
+        await world.get_joint("a", "b")
+        world.now += 5
+        world.value = "second"
+
+        async def refuse(_keys: Sequence[str]) -> dict[str, str]:
+            raise RequestInvalid("too much of a question")
+
+        world.joint._ask_together = refuse
+
+        assert await world.get_joint("a", "b") == ["second"] * 2
+
+    assert run(story).asked == 4
+
+
+def test_an_answer_that_is_held_is_current_until_it_is_renewed_or_forgotten():
+    """Whoever holds it learns of both at once, and never holds one that is too old."""
+
+    async def steps(world: World) -> None:
+        assert world.lookup.hold("key") is None
+        await world.get()
+        held = world.lookup.hold("key")
+        assert held is not None
+        assert (held.value, held.renew_at, held.good_until) == ("first", world.now + 1, world.now + 2)
+
+        world.value, world.now = "second", world.now + 1.5
+        assert held.is_current()
+        assert await world.get() == "first"  # renewed behind the caller's back
+        await world.settle()
+        assert not held.is_current()
+
+        again = world.lookup.hold("key")
+        assert again is not None
+        assert (again.value, again.is_current()) == ("second", True)
+        world.lookup.forget(lambda key: key == "key")
+        assert not again.is_current()
+
+        await world.get()
+        world.now += 2
+        assert world.lookup.hold("key") is None
+
+    run(steps)

@@ -41,6 +41,23 @@ def test_callers_are_counted_apart_until_their_window_ends():
     assert ledger.take("a") == 4
 
 
+def test_a_caller_is_calm_between_its_first_request_and_what_its_count_brings_about():
+    """Not before it was counted once, not when it is to be settled, not when somebody else is, not near its end."""
+    clock = Clock()
+    ledger = Ledger(Policy("key", 80, MINUTE), clock=clock)
+    calm = []
+    for _ in range(80):
+        calm.append(ledger.is_calm("a"))
+        ledger.take("a")
+        if ledger.is_due:
+            assert not ledger.is_calm("b")
+            ledger.postpone()
+
+    due = {number for number in range(80) if number % 10 == 9}
+    near = set(range(63, 80))
+    assert [number for number in range(80) if not calm[number]] == sorted({0} | due | near)
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch):
     """A flood of addresses costs a bounded number of counts."""
     monkeypatch.setattr(quotas, "MAX_CALLERS", 10)

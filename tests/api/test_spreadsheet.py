@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from api._commands import answer
-from api._jobs import result_table
+from api._lib import result_table
 from api._lib.spreadsheet import harmless
 
 FORMULAS = [

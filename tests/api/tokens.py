@@ -12,11 +12,12 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api._lib import auth
+from api._lib.callers import Caller
 
 CLAIMS = {"sub": "01a20000-0000-7000-8000-000000000001", "aud": "authenticated", "role": "authenticated"}
 
 
-def identify(credential: str) -> auth.Caller:
+def identify(credential: str) -> Caller:
     """Name the caller who sends a token."""
     return asyncio.run(auth.identify(f"Bearer {credential}", None))
 

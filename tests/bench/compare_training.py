@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss, r2_score
+from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 
 from tests.bench.training_report import Outcome, report, row
+from tests.bench.training_significance import amount_losses, class_losses
 from tests.bench.training_tables import TARGET, is_classification, tables
 
 RESULTS = Path(__file__).with_name("TRAINING.md")
@@ -84,9 +85,11 @@ def _compare(name: str, frame: pd.DataFrame, seed: int, options: Any) -> Outcome
                 _run(who, options.flaml if who == "flaml" else Path(sys.executable), folder, options.seconds, seed)
         answered = {path.stem: dict(np.load(path)) for path in folder.glob("*.npz")}
     scores = {who: _score(test[TARGET], one) for who, one in answered.items()}
+    losses = {who: _losses(test[TARGET], one) for who, one in answered.items()}
     ours = answered["ours"]
     note = f"{ours['note']}, {float(ours['seconds']):.0f} s, {float(ours['row']) * 1e3:.2f} ms/row"
-    return Outcome(name, frame.shape[0], frame.shape[1] - 1, seed, classes, scores, note)
+    rows, columns = frame.shape
+    return Outcome(name, rows, columns - 1, seed, classes, scores, losses, test.index.to_numpy(), note)
 
 
 def _is_kept(name: str, seed: int, options: Any) -> bool:
@@ -122,10 +125,16 @@ def _run(who: str, python: Path, folder: Path, seconds: float, seed: int) -> Non
 def _score(answers: pd.Series, answered: Any) -> float:
     if pd.api.types.is_numeric_dtype(answers):
         return float(r2_score(answers, answered["answers"]))
+    return float(_losses(answers, answered).mean())
+
+
+def _losses(answers: pd.Series, answered: Any) -> Any:
+    """Give each row's loss: of the first kind its mean is the log loss, of the second what R² lacks to one."""
+    if pd.api.types.is_numeric_dtype(answers):
+        return amount_losses(answers.to_numpy(dtype=np.float64), answered["answers"])
     labels = [str(label) for label in answered["classes"]]
-    codes = [labels.index(answer) for answer in answers]
-    stated = np.clip(answered["answers"], 1e-15, 1)
-    return float(log_loss(codes, stated / stated.sum(axis=1, keepdims=True), labels=range(len(labels))))
+    codes = np.array([labels.index(answer) for answer in answers])
+    return class_losses(codes, np.asarray(answered["answers"], dtype=np.float64))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from api._commands.bench.limits import FOLDER_VARIABLE
 from api._commands.bench.load import Connections, Times, prepare
 from api._commands.bench.registry import Feed, Sample, vary
 from api._commands.bench.rounds import ROUNDS, Target, take_turns
-from api._commands.bench.servers import BARE, ECHO, FLOOR, Server
+from api._commands.bench.servers import BARE, ECHO, FLOOR, KEPT, Server
 from api._commands.errors import CliError
 from models.runtime import OnnxModel
 from tests.api.tiny import build
@@ -38,11 +38,13 @@ def test_limits_answer_and_are_measured(sample: Sample, tmp_path: Path):
     with (
         Server(ECHO, {}, tmp_path / "log") as echo,
         Server(FLOOR, environ, tmp_path / "log") as floor,
+        Server(KEPT, environ, tmp_path / "log") as kept,
         Server(BARE, environ, tmp_path / "log") as bare,
     ):
         targets = {
             "echo": Target(echo, "/"),
             "floor": Target(floor, "/"),
+            "kept": Target(kept, "/"),
             "bare": Target(bare, "/predict", "x-more: header\r\n"),
         }
         for target in targets.values():
@@ -116,3 +118,13 @@ def test_figures_are_judged_by_their_ratio():
     assert Figure("memory", "MB", 100).is_met is None
     assert quiet([9.0, 1.0, 8.0, 2.0, 7.0]) == 2.0
     assert Times([3.0, 1.0, 2.0]).at(0.5) == 2.0
+
+
+def test_the_servers_own_time_is_read_from_the_answer():
+    """What the answer's `Server-Timing` says in all, not of a part; an answer that does not say it is left out."""
+    heads = [
+        b"http/1.1 200 ok\r\nserver-timing: parse;dur=9.0, total;dur=0.25\r\nx: total;dur=7",
+        b"http/1.1 200 ok\r\nx: total;dur=8",
+    ]
+
+    assert Times([1.0, 1.0], heads).in_server == [0.00025]

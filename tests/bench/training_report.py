@@ -9,8 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.bench.training_contender import PLAIN
+from tests.bench.training_significance import Difference, difference
 
 _LEVEL = 0.01  # of the loss, or of R²: as good as equal
 _NAMES = {
@@ -23,6 +25,7 @@ _NAMES = {
     "best": "best default, by hindsight",
 }
 _RANKED = ("ours", "flaml", *PLAIN)
+_JUDGED = ("flaml", "best", "picked")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class Outcome:
     seed: int
     classes: bool
     scores: Mapping[str, float]
+    losses: Mapping[str, NDArray[np.float64]]
+    """Of every row that was put aside; `tested` says which of the table they are."""
+    tested: NDArray[np.intp]
     note: str
 
     def gain(self, other: str) -> float:
@@ -82,6 +88,18 @@ def report(outcomes: Sequence[Outcome], seconds: float, others: str) -> str:
         "|---|---:|---:|---:|---:|",
         *(_sums(outcomes, other) for other in against),
         "",
+        "Are these differences more than noise? Per table, by how much Rowcast's loss (log loss, or what R² lacks to one) is smaller",
+        "than the other's in the mean over all rows that were put aside, ± 95 %; rows are paired, and a row that several seeds put",
+        "aside counts once. The best default is the one that is best on these very rows.",
+        "",
+        f"| table | {' | '.join(_NAMES[who] for who in _JUDGED)} |",
+        f"|---|{'---|' * len(_JUDGED)}",
+        *(_verdicts([one for one in outcomes if one.table == table]) for table in tables),
+        "",
+        "| Rowcast against | tables ahead | no difference | below |",
+        "|---|---:|---:|---:|",
+        *(_verdict_sums(outcomes, tables, other) for other in against),
+        "",
         f"Mean rank of {len(_ranked(outcomes))}: {_ranks(outcomes)}.",
         "",
     ]
@@ -118,6 +136,30 @@ def _sums(outcomes: Sequence[Outcome], other: str) -> str:
     ahead = sum(float(np.mean(each)) >= 0 for each in by_table.values())
     level = len(gains) - better - worse
     return f"| {_NAMES[other]} | {better} | {level} | {worse} | {ahead} of {len(by_table)} |"
+
+
+def _difference(outcomes: Sequence[Outcome], other: str) -> Difference | None:
+    """Compare with another on one table; None if it was not asked."""
+    if other == "best":
+        other = min(PLAIN, key=lambda recipe: float(np.concatenate([one.losses[recipe] for one in outcomes]).mean()))
+    if other not in outcomes[0].losses:
+        return None
+    return difference(
+        [one.tested for one in outcomes],
+        [one.losses["ours"] for one in outcomes],
+        [one.losses[other] for one in outcomes],
+    )
+
+
+def _verdicts(outcomes: Sequence[Outcome]) -> str:
+    found = [_difference(outcomes, other) for other in _JUDGED]
+    return f"| {outcomes[0].table} | {' | '.join(one.shown if one else 'not asked' for one in found)} |"
+
+
+def _verdict_sums(outcomes: Sequence[Outcome], tables: Sequence[str], other: str) -> str:
+    found = [_difference([one for one in outcomes if one.table == table], other) for table in tables]
+    told = [one.verdict for one in found if one]
+    return f"| {_NAMES[other]} | {' | '.join(str(told.count(each)) for each in ('ahead', 'no difference', 'below'))} |"
 
 
 def _ranked(outcomes: Sequence[Outcome]) -> list[str]:

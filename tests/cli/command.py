@@ -12,7 +12,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def run_in(
-    folder: Path, *words: str, environ: Mapping[str, str] | None = None, text: str | None = None, seconds: float = 60
+    folder: Path, *words: str, environ: Mapping[str, str] | None = None, text: str | None = None, seconds: float = 100
 ) -> subprocess.CompletedProcess[str]:
     """Run one command in a folder, where no stack runs unless `environ` names one."""
     return subprocess.run(

@@ -155,7 +155,7 @@ def test_interrupted_training_goes_on_and_can_be_cancelled(folder, environ):
     while _find_run(folder, environ, "cli-long") is None and time.monotonic() < deadline:
         time.sleep(0.3)
     watcher.send_signal(signal.SIGINT)
-    _, said = watcher.communicate(timeout=20)
+    _, said = watcher.communicate(timeout=60)
 
     run = _find_run(folder, environ, "cli-long")
     assert watcher.returncode == 130

@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import brotli
 import httpx
 import pytest
 
@@ -11,6 +12,7 @@ from tests.conftest import User
 
 ROWS = [{"length": index / 100, "width": index % 11, "island": "Dream"} for index in range(2000)]
 GZIP = {"accept-encoding": "gzip"}
+BROTLI = {"accept-encoding": "gzip, deflate, br, zstd"}
 PLAIN = {"accept-encoding": "identity"}
 
 
@@ -20,17 +22,19 @@ def raw(api: httpx.Client, method: str, path: str, **request) -> tuple[httpx.Res
         return answer, b"".join(answer.iter_raw())
 
 
-def test_big_answer_is_packed(api: httpx.Client, contract_model: str):
+@pytest.mark.parametrize(
+    ("accepted", "coding", "unpack"), [(GZIP, "gzip", gzip.decompress), (BROTLI, "br", brotli.decompress)]
+)
+def test_big_answer_is_packed(api: httpx.Client, contract_model: str, accepted, coding, unpack):
     """The same content in a third of the bytes, and its length is told."""
     path = f"/api/predict/{contract_model}"
     plain, plain_body = raw(api, "POST", path, json=ROWS, headers=PLAIN)
-    packed, packed_body = raw(api, "POST", path, json=ROWS, headers=GZIP)
+    packed, packed_body = raw(api, "POST", path, json=ROWS, headers=accepted)
 
     assert "content-encoding" not in plain.headers
-    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["content-encoding"] == coding
     assert int(packed.headers["content-length"]) == len(packed_body) < len(plain_body) / 2
-    unpacked = gzip.decompress(packed_body)
-    assert json.loads(unpacked)["predictions"] == json.loads(plain_body)["predictions"]
+    assert json.loads(unpack(packed_body))["predictions"] == json.loads(plain_body)["predictions"]
     for answer in (plain, packed):
         assert "accept-encoding" in answer.headers["vary"]
 
@@ -45,7 +49,7 @@ def test_small_answer_is_left_alone(api: httpx.Client, contract_model: str):
 
 def test_head_tells_what_get_would(api: httpx.Client):
     """The same headers, packed or not, and no body."""
-    for accepted in (GZIP, PLAIN):
+    for accepted in (BROTLI, GZIP, PLAIN):
         got, body = raw(api, "GET", "/api/openapi.json", headers=accepted)
         asked, nothing = raw(api, "HEAD", "/api/openapi.json", headers=accepted)
         for name in ("content-length", "content-encoding", "etag", "vary", "content-type", "cache-control"):
@@ -83,6 +87,31 @@ def test_stream_is_not_held_back(api: httpx.Client, contract_owner: User):
     head = {"status": 200, "headers": [(b"content-type", b"text/event-stream"), (b"content-length", b"99999")]}
 
     assert choose(head, b"gzip") is None
+
+
+@pytest.mark.parametrize(
+    ("header", "coding"),
+    [
+        (b"br", b"br"),
+        (b"gzip;q=1.0, br", b"br"),
+        (b"gzip, br;q=0", b"gzip"),
+        (b"brotli, gzip", b"gzip"),
+        (b"*", b"gzip"),
+        (b"br;q=0.0", None),
+        (b"br;q=0.1, gzip", b"gzip"),
+        (b"br;q=0.5, gzip;q=0.5", b"br"),
+        (b"br;q=., gzip;q=0.2", b"gzip"),
+        (b"br;q=0.4;x=1, *;q=0.1", b"gzip"),
+        (b"identity", None),
+    ],
+)
+def test_brotli_is_chosen_where_it_is_named(header: bytes, coding: bytes | None):
+    """It packs closer in less than half the time."""
+    head = {"status": 200, "headers": [(b"content-type", b"application/json"), (b"content-length", b"99999")]}
+
+    packer = choose(head, header)
+
+    assert (packer._coding if packer else None) == coding
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def test_page_tells_what_the_card_says(open_page: Open, penguins: str, card: dic
     assert next(metric for metric in app.metric if metric.label == "Log loss").value == f"{primary['value']:.3f}"
     assert f"on {card['parity']['rows']:,} rows" in said
     assert f"{card['parity']['label_flips']} labels differ" in said
+    assert f"answered {card['parity']['browser']['rows']:,} of these rows" in said
     columns = next(table.value for table in inputs.dataframe if "Column" in table.value)
     assert list(columns["Column"]) == [feature["name"] for feature in card["features"]]
 

@@ -33,6 +33,10 @@ REPLACED = """async () => {
     && Boolean(await caches.match("/index.html", { cacheName: site }));
 }"""
 
+TOLD_OFFLINE = """if (sessionStorage.getItem("network lost"))
+  Object.defineProperty(navigator, "onLine", { get: () => false, configurable: true });"""
+"""A browser without a network says so on every page. Chromium 150, told to be without one, forgets it with the next page."""
+
 
 def test_a_tried_model_goes_on_without_a_network(
     open_browser: Opener, published: Published, stack: RunningStack
@@ -44,7 +48,7 @@ def test_a_tried_model_goes_on_without_a_network(
     expect(prediction).to_contain_text("answered in")
     _use_device(page)
 
-    page.context.set_offline(True)
+    _lose_network(page)
     page.reload()
     expect(page.get_by_role("status").filter(has_text="You are offline.")).to_be_visible()
     expect(prediction).to_contain_text("computed on your device", timeout=20_000)
@@ -56,7 +60,7 @@ def test_a_tried_model_goes_on_without_a_network(
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Row in")
 
-    page.context.set_offline(False)
+    _find_network(page)
     enter(page, stack.create_user("viewer"), f"/models/{published.penguins}")
     _use_device(page)
     assert page.evaluate("caches.has('rowcast-kept-mine')")
@@ -73,12 +77,12 @@ def test_a_model_that_was_not_kept_says_what_it_waits_for(open_browser: Opener, 
     page.goto(f"/models/{published.penguins}")
     expect(page.get_by_role("region", name="Prediction")).to_contain_text("answered in")
 
-    page.context.set_offline(True)
+    _lose_network(page)
     page.reload()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Birds by their bills")
     expect(page.get_by_role("region", name="Prediction")).to_contain_text("You are offline.")
-    page.context.set_offline(False)
+    _find_network(page)
     expect(page.get_by_role("region", name="Prediction")).to_contain_text("answered in")
 
 
@@ -98,7 +102,7 @@ def test_a_new_deployment_replaces_the_one_before_as_a_whole(open_browser: Opene
     assert page.evaluate(entry) == new
     _until(page, REPLACED)
 
-    page.context.set_offline(True)
+    _lose_network(page)
     page.reload()
     assert page.evaluate(entry) == new
     expect(page.get_by_role("heading", level=1)).to_have_text("No such row.")
@@ -129,6 +133,18 @@ class _Files(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
+
+
+def _lose_network(page: Page) -> None:
+    page.context.set_offline(True)
+    page.add_init_script(TOLD_OFFLINE)
+    page.evaluate("sessionStorage.setItem('network lost', 'yes')")
+
+
+def _find_network(page: Page) -> None:
+    page.evaluate("sessionStorage.removeItem('network lost')")
+    page.context.set_offline(False)
+    page.evaluate("delete navigator.onLine; dispatchEvent(new Event('online'))")
 
 
 def _use_device(page: Page) -> None:

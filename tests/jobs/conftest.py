@@ -70,8 +70,11 @@ class Bench:
         """Execute and return the first column."""
         return [row[0] for row in self.connection.execute(statement, parameters).fetchall()]
 
-    def upload(self, content: str | bytes, *, stored: bytes | None = None) -> UUID:
-        """Upload a table as its owner does; `stored` puts other bytes there than were announced."""
+    def upload(self, content: str | bytes, *, stored: bytes | None = None, profiled: bool = False) -> UUID:
+        """Upload a table as its owner does; `stored` puts other bytes there than were announced.
+
+        Each profile is a process of its own; only tests that are about it leave it queued (`profiled`).
+        """
         content = content.encode() if isinstance(content, str) else content
         statement = (
             "insert into public.datasets (owner_id, name, filename, size_bytes, sha256, status) "
@@ -87,6 +90,12 @@ class Bench:
             )
             assert answer.is_success, answer.text
         dataset: UUID = row[0]
+        if not profiled:
+            self.connection.execute("update public.datasets set profile_status = 'none' where id = %s", (dataset,))
+            with self.connection.transaction():
+                self.connection.execute("set local search_path to procrastinate")  # its own triggers ask for it
+                undone = "delete from procrastinate_jobs where lock = %s and status = 'todo'"
+                self.connection.execute(undone, (f"dataset:{dataset}",))
         return dataset
 
     def insert_run(self, slug: str, dataset: UUID, target: str = "species", **options: Any) -> UUID:
@@ -134,11 +143,12 @@ class Bench:
         self.workers.append(worker)
         return worker
 
-    def restart_database(self) -> None:
-        """Let the database fall over at once, and wait until it is back."""
+    def restart_database(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Let the database fall over at once, do something while it is down, and wait until it is back."""
         supervisor = self.stack._stack._supervisor
         os.kill(supervisor.children()["database"].pid, signal.SIGQUIT)
         self.connection.close()
+        meanwhile()
 
         def is_back() -> bool:
             try:
@@ -152,10 +162,10 @@ class Bench:
     def drain(self) -> None:
         """Let a worker empty the queue."""
         worker = self.start_worker("--drain")
-        assert worker.process.wait(90) == 0, worker.log.read_text()
+        assert worker.process.wait(100) == 0, worker.log.read_text()
 
     @staticmethod
-    def wait_until(what: Callable[[], object], seconds: float = 40) -> float:
+    def wait_until(what: Callable[[], object], seconds: float = 90) -> float:
         """Wait until something is true and return how long that took."""
         start = time.monotonic()
         while not what():

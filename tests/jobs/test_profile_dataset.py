@@ -28,7 +28,7 @@ def go(dataset: UUID, attempt: int = 1) -> None:
 
 def test_uploaded_table_is_profiled(bench: Any) -> None:
     """From the moment it is ready, packed or not: a worker finds what the columns hold, with warnings, and counts the rows."""
-    datasets = [bench.upload(content) for content in (TABLE, gzip.compress(TABLE.encode()))]
+    datasets = [bench.upload(content, profiled=True) for content in (TABLE, gzip.compress(TABLE.encode()))]
 
     bench.drain()
 
@@ -43,7 +43,7 @@ def test_uploaded_table_is_profiled(bench: Any) -> None:
 
 def test_correction_makes_a_new_profile_and_keeps_what_was_found(bench: Any) -> None:
     """The column is what the analyst says; what the file alone says stays beside it, and so do the bytes."""
-    dataset = bench.upload(TABLE)
+    dataset = bench.upload(TABLE, profiled=True)
     go(dataset)
     before = bench.value("select sha256 from public.datasets where id = %s", dataset)
     correct = "update public.datasets set corrections = %s where id = %s returning profile_status"
@@ -62,7 +62,7 @@ def test_correction_in_the_middle_wins(bench: Any, monkeypatch: pytest.MonkeyPat
     """A profile that was found for older corrections is not kept: the next job brings the right one."""
     from api._jobs import profile_dataset
 
-    dataset = bench.upload(TABLE)
+    dataset = bench.upload(TABLE, profiled=True)
     find = profile_dataset._find
 
     def slow(*arguments: Any) -> Any:
@@ -80,7 +80,7 @@ def test_correction_in_the_middle_wins(bench: Any, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(("content", "words"), [(b"PK\x03\x04 a workbook", "Excel"), (b"\x1f\x8b broken", "gzip")])
 def test_what_is_no_table_says_so(bench: Any, content: bytes, words: str) -> None:
     """The dataset is there, its profile is not, and a person reads why."""
-    dataset = bench.upload(content)
+    dataset = bench.upload(content, profiled=True)
 
     go(dataset)
 
@@ -93,7 +93,9 @@ def test_table_that_needs_too_much_memory_says_so(bench: Any, monkeypatch: pytes
     """The process is bounded: it ends with a sentence, and the machine goes on."""
     monkeypatch.setenv("ROWCAST_TRAINING_MEMORY_MB", "60")
     settings.cache_clear()
-    dataset = bench.upload("a,b\n" + "".join(f"{n},{n * 7 % 1000003}-{'x' * 40}\n" for n in range(200_000)))
+    dataset = bench.upload(
+        "a,b\n" + "".join(f"{n},{n * 7 % 1000003}-{'x' * 40}\n" for n in range(200_000)), profiled=True
+    )
 
     with suppress(RunPostponed):  # where even the libraries do not fit, the process cannot say so itself
         go(dataset)
@@ -106,7 +108,7 @@ def test_table_that_needs_too_much_memory_says_so(bench: Any, monkeypatch: pytes
 
 def test_outage_is_waited_for(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Storage is away: the job is tried again, and gives up readably in the end."""
-    dataset = bench.upload(TABLE)
+    dataset = bench.upload(TABLE, profiled=True)
     monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:9")
     settings.cache_clear()
 
@@ -120,7 +122,7 @@ def test_outage_is_waited_for(bench: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_lost_profiles_are_queued_again(bench: Any) -> None:
     """A dataset that waits for a profile that no job stands for is found by the next worker."""
-    dataset = bench.upload(TABLE)
+    dataset = bench.upload(TABLE, profiled=True)
     bench.connection.execute("truncate procrastinate.procrastinate_jobs cascade")
 
     bench.drain()

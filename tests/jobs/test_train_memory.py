@@ -38,6 +38,7 @@ def test_a_table_that_does_not_fit_is_sampled(
 
     assert bench.state(run) == "succeeded", bench.reason(run)
     card = bench.value("select card from public.versions where run_id = %s", run)
+    assert card["parity"]["browser"], card["parity"]["browser_missing"]
     (said,) = [one for one in card["warnings"] if "random sample" in one]
     assert f"The table of {ROWS} rows needs about" in said
     assert 5_000 < card["dataset"]["rows"] < ROWS

@@ -34,7 +34,7 @@ def go(run: UUID) -> None:
 @pytest.mark.slow
 def test_plain_insert_ends_as_a_certified_version(bench: Any, service: httpx.Client, unique: str) -> None:
     """From one SQL insert to a champion that answers: the whole path, with nothing else done by anybody."""
-    dataset = bench.upload(TABLE)
+    dataset = bench.upload(TABLE, profiled=True)
     run = bench.insert_run(unique, dataset)
 
     bench.drain()

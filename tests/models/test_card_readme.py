@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from models.card_readme import card_readme
+from models.contract import BrowserParity
 from tests.models.samples import trained
 
 TASKS = {"binary": "tabular-classification", "multiclass": "tabular-classification", "regression": "tabular-regression"}
@@ -37,14 +38,49 @@ def test_front_matter_is_what_hubs_read(task):
     assert card.digest in body
 
 
+@pytest.mark.parametrize(
+    ("leg", "missing", "said"),
+    [
+        (
+            BrowserParity(engine="onnxruntime-web 1.30.0 (wasm)", rows=1680, label_flips=0, max_error=2e-7),
+            None,
+            "answered 1680",
+        ),
+        (
+            None,
+            "onnxruntime-web is not installed",
+            "Not compared in a browser's runtime: onnxruntime-web is not installed.",
+        ),
+        (None, None, "Not compared in a browser's runtime."),
+    ],
+)
+def test_the_browsers_leg_is_told_in_both_parts(leg, missing, said):
+    """Passed, or why there is none; cards that were written before the reason was kept know no more."""
+    card = trained().card
+    parity = card.parity.model_copy(update={"browser": leg, "browser_missing": missing})
+
+    _, head, body = card_readme(card.model_copy(update={"parity": parity})).split("---\n", 2)
+
+    assert said in yaml.safe_load(head)["browser_parity"]
+    assert said in body
+
+
 def test_words_of_strangers_stay_words():
     """A title, a column or a licence cannot add a line to the front matter, a tag or a column to a table."""
     card = trained().card
     nasty = 'x\n---\nlicense: "mit" <script> | `y` [a](b)'
     feature = card.features[0].model_copy(update={"name": nasty})
     dataset = card.dataset.model_copy(update={"name": nasty, "licence": nasty})
+    parity = card.parity.model_copy(update={"browser": None, "browser_missing": nasty})
     changed = card.model_copy(
-        update={"title": nasty, "features": [feature], "dataset": dataset, "warnings": [nasty], "name": nasty}
+        update={
+            "title": nasty,
+            "parity": parity,
+            "features": [feature],
+            "dataset": dataset,
+            "warnings": [nasty],
+            "name": nasty,
+        }
     )
 
     readme = card_readme(changed)

@@ -44,6 +44,19 @@ def test_categories_are_counted_in_the_cards_order():
     assert (island.missing, island.unseen, island.seen) == (1, 1, 5)
 
 
+def test_where_no_values_were_told_none_is_unseen():
+    """A file that was made elsewhere need not list a category's values: that must not look like drift."""
+    told = [
+        feature.model_copy(update={"categories": [], "category_count": 0}) if feature.kind == "category" else feature
+        for feature in CARD.features
+    ]
+    card = CARD.model_copy(update={"features": told})
+
+    island = tally.tally_inputs(card, RowEncoder(card).encode([{"length": 1, "island": "Atlantis"}]))["island"]
+
+    assert (island.counts.tolist(), island.unseen, island.seen) == ([1], 0, 1)
+
+
 def test_predictions_are_counted_with_their_confidence():
     outputs = [
         {"label": "Gentoo", "probabilities": {"Adelie": 0.1, "Chinstrap": 0.2, "Gentoo": 0.7}},

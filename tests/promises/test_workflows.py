@@ -36,6 +36,15 @@ def test_all_are_there():
     assert {"migrate", "bundle", "push", "smoke"} <= {shlex.split(command)[2] for command in commands}
 
 
+def test_what_is_queued_is_found_without_the_databases_help():
+    """By the clock, too, where somebody wants to spend the minutes; by request always."""
+    triggers = WORKFLOWS["train"].get("on") or WORKFLOWS["train"][True]
+    (job,) = WORKFLOWS["train"]["jobs"].values()
+
+    assert set(triggers) == {"repository_dispatch", "workflow_dispatch", "schedule"}
+    assert job["if"] == "${{ github.event_name != 'schedule' || vars.ROWCAST_TRAIN_BY_CLOCK == '1' }}"
+
+
 def test_each_command_is_one_a_person_runs():
     """No shell programs: one command a step, and it exists."""
     for name, step in steps():

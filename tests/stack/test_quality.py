@@ -1,10 +1,33 @@
 """The closing summary of `./rowcast test`, and the browser it gets for the tests."""
 
+import subprocess
+import sys
+
 import pytest
 
-from api._commands import browser
+from api._commands import browser, quality
 from api._commands.errors import CliError
 from api._commands.quality import Outcome
+from api._stack.settings import REPOSITORY
+
+FAULTY = """
+import warnings
+
+class Left:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        warnings.warn("left open", ResourceWarning)
+
+def test_leaving():
+    import gc
+    gc.disable()
+    Left()
+
+def test_sum():
+    assert 1 + 1 == 3, 'the sum is off'
+"""
 
 
 @pytest.mark.parametrize(
@@ -33,6 +56,62 @@ def test_closing_lines_of_the_runners_are_counted(line, counts):
     outcome.read(line)
 
     assert dict(outcome.counts) == counts
+
+
+def test_what_failed_on_the_site_is_kept_for_the_end():
+    outcome = Outcome()
+    said = [
+        "✓ fine",
+        "⎯⎯⎯⎯⎯⎯⎯ Failed Tests 1 ⎯⎯⎯⎯⎯⎯⎯",
+        "FAIL  ../tests/web/numbers.test.ts > rounds",
+        " Test Files  1 failed (8)",
+    ]
+
+    for line in said:
+        outcome.read(f"web: \x1b[31m{line}\x1b[39m\n")
+
+    assert outcome.site_failures == said[1:3]
+
+
+def test_a_failed_test_is_told_once_more_at_the_end(tmp_path, monkeypatch, capsys):
+    """What a test said when it failed is the last that is printed; Nx's own exit code of a part left out is not passed on."""
+    told = {"check": "", "test": "=== 1 failed, 2 passed in 0.10s ==="}
+    faulty = tmp_path / "test_faulty.py"
+    faulty.write_text(FAULTY, encoding="utf-8")
+
+    def run(target: str, since: str | None) -> Outcome:
+        assert since is None
+        outcome = Outcome()
+        outcome.read(told[target])
+        if target == "test":
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                f"--rootdir={tmp_path}",
+                "-p",
+                "tests.failures",
+                "-p",
+                "no:cacheprovider",
+                "--override-ini=filterwarnings=error",
+            ]
+            subprocess.run([*command, str(faulty)], cwd=REPOSITORY, check=False, capture_output=True)
+            outcome.exit_code = 130
+        return outcome
+
+    monkeypatch.setenv(quality.FAILURES, "")  # put back afterwards
+    monkeypatch.setattr(quality, "_run", run)
+    monkeypatch.setattr(quality.browser, "require", lambda: faulty)
+
+    exit_code = quality.run_tests()
+
+    said = capsys.readouterr().out
+    assert exit_code == 1
+    assert "test_faulty.py::test_sum\n" in said
+    assert "AssertionError: the sum is off" in said
+    assert "FAILED after the last test\n" in said
+    assert "ResourceWarning: left open" in said
+    assert said.endswith("2 passed, 1 failed, 0 skipped\n")
 
 
 def test_the_named_browser_is_taken_or_refused(monkeypatch, tmp_path):

@@ -1,6 +1,8 @@
 """Where the stack lives: flags before environment before defaults, and nonsense refused."""
 
 import socket
+import struct
+import threading
 
 import pytest
 
@@ -45,6 +47,25 @@ def test_a_taken_port_names_who_holds_it():
     assert "python" in holder
     assert "(pid " in holder
     assert port_holder(port) is None
+
+
+def test_a_port_that_a_connection_has_by_chance_is_waited_for():
+    """The usual ports lie among those of outgoing connections: one that ends in a moment must not fail a start."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        leaving = socket.create_connection(server.getsockname())
+        leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # no waiting state behind it
+        port = leaving.getsockname()[1]
+
+        assert "(pid " in (port_holder(port) or "")
+        timer = threading.Timer(0.3, leaving.close)
+        timer.start()
+        assert port_holder(port, patience=30) is None
+        timer.join()
+
+
+def test_a_server_on_a_port_is_not_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert port_holder(server.getsockname()[1], patience=1e9) is not None
 
 
 def test_secrets_are_made_once_and_only_the_owner_reads_them(tmp_path):

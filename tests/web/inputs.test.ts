@@ -123,6 +123,12 @@ describe("remarks", () => {
     expect(remarkOn(category("city", ["Rome"], { category_count: 5000 }), "Ulm")).toBeNull();
   });
 
+  it("lets a category be any text where nobody has told its values", () => {
+    const city = category("city", []);
+    expect(choicesOf(city)).toBeNull();
+    expect(remarkOn(city, "Ulm")).toBeNull();
+  });
+
   it("are found by the pointer the server sends", () => {
     const notes = notesByFeature([
       { pointer: "#/rows/0/age", detail: "not a number" },

@@ -58,7 +58,12 @@ def show_quality(card: Json) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.header("Scores")
-        st.dataframe(_score_table(evaluation), hide_index=True)
+        if evaluation["metrics"]:
+            st.dataframe(_score_table(evaluation), hide_index=True)
+        else:
+            st.caption(
+                "Nobody here has judged this file on labelled rows. Actuals that are sent show its live quality."
+            )
         _show_leaderboard(evaluation)
     with right:
         if evaluation["confusion"]:
@@ -102,8 +107,10 @@ def show_inputs(card: Json) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.header("Importance")
-        st.caption("How much the score suffers on held-out rows when one column is shuffled.")
-        if card["evaluation"]["importance"]:
+        if not card["evaluation"]["importance"]:
+            st.caption("Not known: this version was made elsewhere, and there are no labelled rows to shuffle.")
+        else:
+            st.caption("How much the score suffers on held-out rows when one column is shuffled.")
             st.altair_chart(charts.importance(card["evaluation"]["importance"]), alt="Importance of each column")
     with right:
         st.header("Columns")
@@ -125,9 +132,11 @@ def _feature_row(feature: Json) -> Json:
     if feature["kind"] == "category":
         values = ", ".join(each["value"] for each in feature["categories"][:6])
         more = feature["category_count"] - min(len(feature["categories"]), 6)
-        seen = f"{values}{f' and {more} more' if more > 0 else ''}"
+        seen = f"{values}{f' and {more} more' if more > 0 else ''}" or "any text"
     elif feature["kind"] == "boolean":
         seen = "true, false"
+    elif feature["minimum"] is None:
+        seen = f"any {feature['kind']}"
     else:
         seen = f"{short(feature['minimum'])} to {short(feature['maximum'])}"
     return {
@@ -144,8 +153,9 @@ def show_certificate(card: Json) -> None:
     parity = card["parity"]
     verdict = "passed" if parity["passed"] else "failed"
     st.header("Parity certificate")
+    other = "another runtime" if is_brought(card) else "the pipeline that was trained"
     st.write(
-        f"The ONNX file that is served was compared with the pipeline that was trained, on {parity['rows']:,} rows: "
+        f"The ONNX file that is served was compared with {other}, on {parity['rows']:,} rows: "
         f"**{parity['label_flips']} labels differ**, the largest difference is **{tiny(parity['max_error'])}** "
         f"(allowed: {tiny(parity['tolerance'])})."
     )
@@ -169,21 +179,43 @@ def show_certificate(card: Json) -> None:
         hide_index=True,
     )
     st.caption("Engines: " + ", ".join(parity["engines"]))
+    st.caption(_on_devices(parity))
+
+
+def _on_devices(parity: Json) -> str:
+    """Say what is known of the runtime that answers on visitors' devices."""
+    if leg := parity.get("browser"):
+        differ = f"{leg['label_flips']} labels differ, the largest difference is {tiny(leg['max_error'])}"
+        return f"On devices: {leg['engine']} answered {leg['rows']:,} of these rows; {differ}."
+    reason = parity.get("browser_missing")
+    return "Not compared in a browser's runtime" + (f": {reason}." if reason else ".")
+
+
+def is_brought(card: Json) -> bool:
+    """Tell whether the file was made elsewhere: nobody here knows what its training saw, or has judged it."""
+    return bool(card["parity"]["basis"] == "runtime to runtime")
 
 
 def show_origin(card: Json) -> None:
     """Where does it come from?"""
     dataset = card["dataset"]
-    facts = {
+    file = {
+        "File": f"{card['size_bytes'] / 1024:,.0f} KiB, SHA-256 {card['digest'][:16]}…",
+        "Made with": ", ".join(f"{name} {version}" for name, version in card["libraries"].items()),
+    }
+    brought = {
+        "Trained": "elsewhere, on data that nobody has told of",
+        "Brought": f"{card['trained_at'][:16].replace('T', ' ')} UTC",
+    }
+    trained = {
         "Dataset": f"{dataset['name']}: {dataset['rows']:,} rows, {dataset['columns']} columns",
         "Source": dataset["source"] or "not stated",
         "Licence": dataset["licence"] or "not stated",
         "Recipe": recipe_label(card["recipe"]),
         "Optimised for": LABELS.get(next((m["name"] for m in card["evaluation"]["metrics"] if m["primary"]), ""), "–"),
         "Trained": f"{card['trained_at'][:16].replace('T', ' ')} UTC in {card['training_seconds']:.0f} s, seed {card['seed']}",
-        "File": f"{card['size_bytes'] / 1024:,.0f} KiB, SHA-256 {card['digest'][:16]}…",
-        "Made with": ", ".join(f"{name} {version}" for name, version in card["libraries"].items()),
     }
+    facts = (brought if is_brought(card) else trained) | file
     st.header("Origin")
     st.table(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), hide_index=True, hide_header=True)
     for warning in card["warnings"]:

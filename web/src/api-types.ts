@@ -1555,6 +1555,7 @@ export interface components {
              */
             basis: "scikit-learn" | "runtime to runtime";
             browser?: components["schemas"]["BrowserParity"] | null;
+            browser_missing?: string | null;
             /** @default  */
             digest: string;
             engines: string[];
@@ -5933,10 +5934,13 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "x-rowcast-prediction-id"?: string;
+                    "x-rowcast-version"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Answer"];
+                    "text/csv": string;
                 };
             };
             401: {
@@ -6021,10 +6025,13 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "x-rowcast-prediction-id"?: string;
+                    "x-rowcast-version"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Answer"];
+                    "text/csv": string;
                 };
             };
             400: {
@@ -6052,6 +6059,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -25,7 +25,10 @@ export interface ModelRef {
 }
 
 /** The API by its own description. Calls of one part of the site live beside that part; all go through here. */
-export const client = createClient<paths>({ baseUrl: location.origin, fetch: (request) => fetchAsCaller(request) });
+export const client = createClient<paths, "application/json">({
+  baseUrl: location.origin,
+  fetch: (request) => fetchAsCaller(request),
+});
 
 export async function listModels(signal: AbortSignal): Promise<Model[]> {
   return read(await client.GET("/api/models", { signal })).models;

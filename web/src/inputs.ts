@@ -7,6 +7,11 @@ import type { Card, Feature, Row, Value } from "./types";
 /** How many choices are laid open; more go behind a search field. */
 export const OPEN_CHOICES = 6;
 
+/** Whether nobody has told what values a category takes: a file that was made elsewhere need not say. */
+export function isOpen(feature: Feature): boolean {
+  return feature.kind === "category" && feature.category_count === 0;
+}
+
 export function isNumeric(feature: Feature): boolean {
   return feature.kind === "number" || feature.kind === "integer";
 }
@@ -48,7 +53,7 @@ export function choicesOf(feature: Feature): Choice[] | null {
       { value: false, label: "No", share: 1 - share },
     ];
   }
-  if (feature.kind === "category" && feature.category_count <= OPEN_CHOICES) {
+  if (feature.kind === "category" && feature.category_count <= OPEN_CHOICES && !isOpen(feature)) {
     return feature.categories.map(({ value, share }) => ({ value, label: value, share }));
   }
   return fewNumbers(feature);
@@ -177,7 +182,7 @@ export function remarkOn(feature: Feature, value: Value): string | null {
     if (!outside) return null;
     return `Outside the training range, ${spellAt(feature, feature.minimum)} to ${spellAt(feature, feature.maximum)}.`;
   }
-  if (feature.kind === "category" && feature.category_count <= feature.categories.length) {
+  if (feature.kind === "category" && feature.category_count <= feature.categories.length && !isOpen(feature)) {
     const seen = feature.categories.some((category) => category.value === value);
     return seen ? null : `“${String(value)}” never occurred in training.`;
   }

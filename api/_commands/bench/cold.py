@@ -1,17 +1,16 @@
 """Cold starts: how long until the first prediction, and where the time of importing goes."""
 
-import os
 import re
 import statistics
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from api._commands.bench.figures import Figure
+from api._commands.bench.figures import Figure, quiet
 from api._commands.bench.limits import FOLDER_VARIABLE
-from api._commands.bench.servers import BARE, FUNCTION, Server
+from api._commands.bench.servers import BARE, FUNCTION, Server, surroundings
 from api._stack.settings import REPOSITORY
 
 _STARTS = 9
@@ -30,17 +29,23 @@ def measure_cold(body: bytes, environ: dict[str, str], folder: Path) -> Iterator
             bare.append(server.first_answer("/predict", body))
     cold, limit = statistics.median(ours) * 1e3, statistics.median(bare) * 1e3
     yield Figure("process start → first prediction", "ms", cold, limit, at_most=1.25)
-    fastapi = _import_seconds("fastapi") * 1e3
-    for function in ("health", "models", "runs"):
-        taken = _import_seconds(f"api.{function}") * 1e3
-        yield Figure(f"import of the function {function}, beside fastapi", "ms", taken, fastapi, at_most=1.15)
+    taken = import_seconds(("fastapi", "api.health", "api.models", "api.runs"))
+    fastapi = taken.pop("fastapi") * 1e3
+    for module, seconds in taken.items():
+        name = module.removeprefix("api.")
+        yield Figure(f"import of the function {name}, beside fastapi", "ms", seconds * 1e3, fastapi, at_most=1.15)
     for package, seconds in _import_by_package("api.predict"):
         yield Figure(f"import of the function predict: {package}", "ms", seconds * 1e3)
 
 
-def _import_seconds(module: str) -> float:
-    code = f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
-    return statistics.median(float(_run("-c", code).stdout) for _ in range(_STARTS))
+def import_seconds(modules: Sequence[str]) -> dict[str, float]:
+    """Measure the CPU seconds that importing each module takes in a new process; they take turns."""
+    code = "import time; t = time.process_time(); import {}; print(time.process_time() - t)"
+    taken: dict[str, list[float]] = {module: [] for module in modules}
+    for _ in range(_STARTS):
+        for module in modules:
+            taken[module].append(float(_run("-c", code.format(module)).stdout))
+    return {module: quiet(seconds) for module, seconds in taken.items()}
 
 
 def _import_by_package(module: str) -> list[tuple[str, float]]:
@@ -56,4 +61,4 @@ def _import_by_package(module: str) -> list[tuple[str, float]]:
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, env=os.environ, capture_output=True, text=True, check=True)
+    return subprocess.run(command, cwd=REPOSITORY, env=surroundings(), capture_output=True, text=True, check=True)

@@ -24,7 +24,8 @@ def bench(
     """Measure predictions beside the least they could cost: a JSON echo and a bare model on the same server.
 
     Everything runs on servers and in a registry of its own; nothing of yours is touched. What is compared takes turns in
-    short rounds, so that a busy machine slows both alike: trust ratios more than times, and CPU more than either.
+    short rounds, so that a busy machine slows both alike: trust ratios more than times, and CPU more than either. Where two cores
+    are all there is, higher quantiles are right for root only, whose client need not wait until the database leaves it the core.
 
     With --peers the same models are served by FastAPI with pandas, MLServer, BentoML, LitServe and MLflow as well, each from
     an environment of its own that is installed once (1.9 GB together); it takes about ten minutes.

@@ -1,27 +1,35 @@
 """A client that costs next to nothing: prepared bytes over kept connections, answers read to the byte."""
 
+import re
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api._commands.errors import CliError
 
 _HEAD = (
     "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n"
 )
+_TOTAL = re.compile(rb"server-timing:[^\r]*total;dur=([0-9.]+)")
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds from the first byte sent to the last byte read, one for each request."""
+    """Seconds from the first byte sent to the last byte read, one for each request, and how each answer began."""
 
     seconds: list[float]
+    heads: list[bytes] = field(default_factory=list)
 
     def at(self, share: float) -> float:
         """Return the time that this share of requests stayed below."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+    @property
+    def in_server(self) -> list[float]:
+        """Seconds that the server says it took, `total` of `Server-Timing`, one for each answer that says it."""
+        return [float(found[1]) / 1e3 for head in self.heads if (found := _TOTAL.search(head))]
 
 
 def prepare(path: str, body: bytes, headers: str = "") -> bytes:
@@ -39,7 +47,7 @@ class Connections:
 
     def send(self, requests: Sequence[bytes]) -> Times:
         """Send all requests, as many at once as there are connections."""
-        seconds = []
+        seconds, heads = [], []
         width = len(self._sockets)
         for start in range(0, len(requests), width):
             round_ = list(zip(self._sockets, requests[start : start + width], strict=False))
@@ -48,9 +56,9 @@ class Connections:
                 sent.append(time.perf_counter())
                 connection.sendall(request)
             for (connection, _), began in zip(round_, sent, strict=True):
-                _read(connection)
+                heads.append(_read(connection))
                 seconds.append(time.perf_counter() - began)
-        return Times(seconds)
+        return Times(seconds, heads)
 
     def close(self) -> None:
         """Hang up."""
@@ -59,6 +67,7 @@ class Connections:
 
 
 def _read(connection: socket.socket) -> bytes:
+    """Read an answer to its end; returns its head."""
     received = b""
     while b"\r\n\r\n" not in received:
         received += _some(connection)
@@ -70,7 +79,7 @@ def _read(connection: socket.socket) -> bytes:
     )
     while len(body) < length:
         body += _some(connection)
-    return body
+    return head
 
 
 def _some(connection: socket.socket) -> bytes:

@@ -16,10 +16,14 @@ import httpx
 import psutil
 import psycopg
 
+from api._commands.bench.servers import CLIENT_CORE, pin, threads_of
 from api._commands.errors import CliError
 from api._stack.settings import REPOSITORY, Ports, Settings
 from api._stack.stack import Stack
 from models.contract import Card
+
+_GIVING_WAY = 10
+"""Niceness of the servers that are not measured."""
 
 _DOC_STRING_FIELD = b"\x32\x08"
 """Tag of `ModelProto.doc_string` and a length of eight bytes: appended, it makes another file of the same model."""
@@ -50,10 +54,15 @@ def running_stack() -> Iterator[Stack]:
 
 
 def _step_aside(parent: int) -> None:
-    """Let the database and its doors, which elsewhere have a machine of their own, give way to what is measured."""
+    """Keep the database and its doors, which elsewhere have a machine of their own, off the core of what is measured.
+
+    They give way to the client, too, which has the other core and mostly waits. What they start later does as they do.
+    """
     for process in psutil.Process(parent).children(recursive=True):
-        with suppress(psutil.Error, PermissionError):
-            process.nice(5)
+        pin(process.pid, CLIENT_CORE)
+        for thread in threads_of(process.pid):
+            with suppress(ProcessLookupError, PermissionError):
+                os.setpriority(os.PRIO_PROCESS, thread, _GIVING_WAY)
 
 
 def make_key(environ: dict[str, str]) -> str:

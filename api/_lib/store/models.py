@@ -17,6 +17,7 @@ _FACE = (
     "id,slug,title,description,task,target,visibility,keep_inputs,archived_at,created_at,updated_at,"
     "aliases(name,updated_at,versions(id,number))"
 )
+_ALIASES = "id,slug,visibility,keep_inputs,aliases(name,versions(id,number,digest))"
 _SCORES = (
     "id,number,digest,size_bytes,created_at,"
     "metrics:card->evaluation->metrics,baseline:card->evaluation->baseline,classes:card->classes,rows:card->dataset->rows"
@@ -41,10 +42,16 @@ async def find_model(slug: str, rights: Rights) -> Row:
 
 async def find_aliases(slug: str, rights: Rights) -> Row | None:
     """Find what a prediction needs: id, visibility, and the version behind each alias."""
-    select = "id,slug,visibility,keep_inputs,aliases(name,versions(id,number,digest))"
-    params = {"select": select, "slug": f"eq.{slug}", **_visible(rights)}
+    params = {"select": _ALIASES, "slug": f"eq.{slug}", **_visible(rights)}
     found = await _models(params, rights, deadline=LOOK_UP_DEADLINE_SECONDS)
     return found[0] if found else None
+
+
+async def find_many_aliases(slugs: Sequence[str], rights: Rights) -> dict[str, Row]:
+    """Find the same for several models, by slug; one that these rights may not see is missing."""
+    params = {"select": _ALIASES, "slug": f"in.({','.join(slugs)})", **_visible(rights)}
+    found = await _models(params, rights, deadline=LOOK_UP_DEADLINE_SECONDS)
+    return {row["slug"]: row for row in found}
 
 
 async def find_version(model_id: str, rights: Rights, **wanted: int | str) -> Row | None:

@@ -44,6 +44,12 @@ async def write_predictions(records: Sequence[bytes]) -> int:
     raise explain_refusal(httpx.Response(status, content=answer))
 
 
+def hang_up() -> None:
+    """Close the connection of the running event loop: for the end of a process."""
+    if known := _connections.pop(asyncio.get_running_loop(), None):
+        known.close()
+
+
 def _connection() -> "KeptConnection":
     """Return the one connection of the running event loop."""
     loop = asyncio.get_running_loop()

@@ -6,10 +6,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from api._commands.bench.load import Connections, prepare
+from api._commands.errors import CliError
 from tests.bench.peers.serving import CLIENT_CORE, PeerFailed, Serving, on_core
 
 _SCRIPT = """
@@ -98,13 +100,14 @@ def _by_hand(server: Serving, bodies: Sequence[bytes], connections: int, seconds
     headers = "".join(f"{name}: {value}\r\n" for name, value in server.peer.headers.items())
     requests = [prepare(server.peer.path, body, headers) for body in bodies]
     times: list[float] = []
-    with on_core(CLIENT_CORE):
-        opened = Connections(server.port, connections)
+    with on_core(CLIENT_CORE), closing(Connections(server.port, connections)) as opened:
         began = time.perf_counter()
-        while time.perf_counter() - began < seconds:
-            start = len(times) % max(1, len(requests) - connections)
-            times += opened.send(requests[start : start + connections]).seconds
+        try:
+            while time.perf_counter() - began < seconds:
+                start = len(times) % max(1, len(requests) - connections)
+                times += opened.send(requests[start : start + connections]).seconds
+        except CliError as refused:
+            raise PeerFailed(f"{server.peer.name}: {refused}") from refused
         lasted = time.perf_counter() - began
-        opened.close()
     ordered = sorted(times)
     return Load(ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)], len(times) / lasted)

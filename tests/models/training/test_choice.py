@@ -125,6 +125,32 @@ def test_calibration_is_taken_only_where_it_helps(sharpness, helps):
     assert (calibrated_loss(choice, folds, codes, LOG_LOSS) is not None) == helps
 
 
+@pytest.mark.parametrize(("judged_folds", "helps"), [(3, True), (1, False)])
+def test_calibration_is_learned_from_the_folds_that_were_judged(judged_folds, helps):
+    """Where time was short there are fewer, and from one alone nothing can be said of others."""
+    codes, logits = _overconfident()
+    folds = make_folds(codes, 5, classification=True, seed=0)[:judged_folds]
+    positive = 1 / (1 + np.exp(-6.0 * logits))
+    judged = trial("linear", np.column_stack([1 - positive, positive]), codes, objective=LOG_LOSS, folds=folds)
+    scores = np.full(len(codes), np.nan)
+    for fold in folds:
+        scores[fold.check] = 6.0 * logits[fold.check]
+    judged.scores = scores[None, :, None]
+
+    assert (calibrated_loss(alone(found(judged, folds=folds)), folds, codes, LOG_LOSS) is not None) == helps
+
+
+def test_one_fold_of_a_large_table_can_choose_a_blend():
+    """There is no telling how the gain varies; it must be a percent all the same."""
+    folds = make_folds(ANSWERS, 3, classification=False, seed=0)[:1]
+    ups = [
+        trial(recipe, ANSWERS + sign * 0.5, ANSWERS, folds=folds)
+        for recipe, sign in (("linear", 1), ("extra_trees", -1))
+    ]
+
+    assert choose(found(*ups, folds=folds), ANSWERS, R2).recipe == "blend"
+
+
 def test_folds_never_lack_a_class():
     """A class of two rows is in every fold's training part."""
     codes = np.array([0] * 50 + [1] * 2 + [2] * 7)

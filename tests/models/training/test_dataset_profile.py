@@ -11,9 +11,10 @@ import pytest
 
 from models.errors import DatasetRejected
 from models.training import dataset_profile as module
+from models.training.arrow import pa
 from models.training.dataset_profile import profile_file
 from models.training.profile import profile_columns
-from models.training.sketch import Distinct, RowSample
+from models.training.sketch import Distinct, RowSample, hashes_of
 from models.training.table import read_table
 from tests.models.tables import csv_bytes, mixed
 
@@ -254,6 +255,8 @@ def test_columns_of_very_many_texts_are_judged_alike(written, monkeypatch):
         assert after["type"] == before["type"], before["name"]
         assert after["missing"] == before["missing"]
         assert after["distinct"] == pytest.approx(before["distinct"], rel=0.03)
+        if before["top"] and before["top"][0]["count"] > 100:
+            assert after["top"][0]["count"] == pytest.approx(before["top"][0]["count"], rel=0.5), before["name"]
         if before["mean"] is not None and before["written"] is None:
             assert after["mean"] == pytest.approx(before["mean"])
             assert (after["minimum"], after["maximum"]) == (before["minimum"], before["maximum"])
@@ -262,9 +265,9 @@ def test_columns_of_very_many_texts_are_judged_alike(written, monkeypatch):
 def test_distinct_things_are_counted_or_estimated():
     """Exact while they are few; beyond, within two per cent."""
     few, lots = Distinct(), Distinct()
-    few.add([index % 500 for index in range(10_000)])
+    few.add(hashes_of([index % 500 for index in range(10_000)], 10_000))
     for start in range(0, 300_000, 20_000):
-        lots.add(list(range(start, start + 20_000)))
+        lots.add(hashes_of(range(start, start + 20_000), 20_000))
 
     assert (few.count, few.is_exact) == (500, True)
     assert lots.count == pytest.approx(300_000, rel=0.02)
@@ -275,7 +278,7 @@ def test_the_sample_is_fair_and_in_order():
     """Early and late rows have the same chance."""
     sample = RowSample(1000)
     for start in range(0, 50_000, 5000):
-        sample.add([[str(number) for number in range(start, start + 5000)]])
+        sample.add([pa.array([str(number) for number in range(start, start + 5000)])])
 
     (numbers,) = [[int(cell) for cell in cells] for cells in sample.columns()]
 

@@ -81,7 +81,8 @@ def test_what_only_looked_good_loses_to_the_plain_default(bench):
 def test_a_search_that_finds_only_worse_ends_in_the_plain_default(monkeypatch):
     """Through the front door: every tuned trial overfits, and what is served is what a library gives by itself."""
     monkeypatch.setattr("models.training.search.suggest", lambda *_: dict(OVERFITTED))
-    monkeypatch.setattr("models.training.search.RECIPES", ("linear",))
+    monkeypatch.setattr("models.training.search.plain_forms", lambda _: [("linear", dict(DEFAULTS["linear"]))])
+    monkeypatch.setattr("models.training.search.starts", lambda *_: [])
 
     card = train(linear_table(), TrainOptions(target="y", name="plain", time_budget_seconds=1.5)).card
 

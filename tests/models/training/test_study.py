@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import time
+from urllib.parse import quote
 
 import pytest
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from models.errors import DatasetRejected
 from models.training import TrainOptions, assist, study, train
@@ -20,7 +21,8 @@ HELPER = """
 import json, sys
 from pathlib import Path
 from models.training import TrainOptions, assist, read_table
-from models.training import trainer
+from models.training import search, trainer
+search.Search._is_beaten = lambda *_: False  # what it tries is to be completed, however good the leader is
 print("ready", flush=True)
 sys.stdin.readline()
 print(assist(read_table(Path(sys.argv[1])), TrainOptions.from_json(json.loads(sys.argv[2]))))
@@ -75,7 +77,7 @@ def test_two_workers_share_one_search(stack, address, tmp_path, monkeypatch):
 
     def tell(event):
         told.append(event)
-        if event["kind"] == "trial" and event["trial"] == 6:  # behind the plain ones
+        if event["kind"] == "trial" and event["trial"] == 10:  # behind the plain ones
             _until_the_helper_has_tried(stack)
 
     made = train(table(columns), TrainOptions.from_json(given), tell)
@@ -98,7 +100,7 @@ def test_two_workers_share_one_search(stack, address, tmp_path, monkeypatch):
 def test_tables_that_somebody_else_makes_at_that_moment_do_no_harm(address, monkeypatch):
     """A helper that looks for the study may win the race for one of its tables; the leader looks again."""
     monkeypatch.setattr("models.training.study._POLL_SECONDS", 0.0)
-    honest, raced = study._storage, []
+    honest, raced = study._Storage, []
 
     def racing(given, **options):
         if not raced:
@@ -106,7 +108,7 @@ def test_tables_that_somebody_else_makes_at_that_moment_do_no_harm(address, monk
             raise ProgrammingError("create table alembic_version", {}, Exception("it already exists"))
         return honest(given, **options)
 
-    monkeypatch.setattr(study, "_storage", racing)
+    monkeypatch.setattr(study, "_Storage", racing)
 
     made = study.SharedStudy.lead(Study(**address), 0)
 
@@ -130,6 +132,25 @@ def test_who_joins_a_search_that_nobody_leads_comes_back(address, monkeypatch):
     options = TrainOptions.from_json({"target": "y", "name": "n", "study": address})
 
     assert assist(table(mixed(200)), options) == 0
+
+
+def test_no_connection_is_left_where_a_search_cannot_be_opened(stack, address):
+    """A helper that looks before the tables are made, and a leader whose tables cannot be made."""
+    nowhere = Study(address["storage"].replace("study_test", "no_such_schema"), address["name"])
+    application = "search that cannot be opened"
+    named = Study(f"{nowhere.storage}&application_name={quote(application)}", nowhere.name)
+
+    assert study.SharedStudy._found(named, 0) is None
+    with pytest.raises(SQLAlchemyError):
+        study.SharedStudy.lead(named, 0)
+
+    with stack.connect() as connection:
+        left = "select count(*) from pg_stat_activity where application_name = %s"
+        deadline = time.monotonic() + 10  # the server notices a moment later
+        while (count := connection.execute(left, [application]).fetchone()[0]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+            connection.rollback()
+    assert count == 0
 
 
 def test_joining_needs_a_study():

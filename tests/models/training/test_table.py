@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.errors import DatasetRejected
 from models.training import source as source_module
-from models.training.source import MAX_COLUMNS
+from models.training.header import MAX_COLUMNS
 from models.training.table import parse_table, read_table
 from tests.models.tables import csv_bytes
 
@@ -87,6 +87,17 @@ def test_gzip_is_unpacked(tmp_path):
     path.write_bytes(gzip.compress(GOOD.encode()))
 
     assert read_table(path).rows == 2
+
+
+def test_reading_tells_how_far_it_is(tmp_path):
+    """A large file takes seconds: every chunk is told."""
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,2\n" * 45_000)
+    told = []
+
+    read_table(path, on_rows=told.append)
+
+    assert told == [20_000, 40_000, 45_000]
 
 
 def test_digest_is_of_the_file(tmp_path):

@@ -12,6 +12,8 @@ from models.errors import DatasetRejected, ExportRefused, TrainingStopped
 from models.runtime import OnnxModel
 from models.training import TrainOptions, train
 from models.training import trainer as trainer_module
+from models.training.choice import Choice
+from models.training.recipes import RECIPES
 from tests.models.samples import trained
 from tests.models.tables import mixed, table
 
@@ -43,7 +45,7 @@ def test_progress_never_goes_back_and_ends_at_one(events):
     assert progress == sorted(progress)
     assert progress[0] == 0
     assert progress[-1] == 1
-    assert all(event["kind"] in {"stage", "profiled", "trial", "finished", "tick"} for event in events)
+    assert all(event["kind"] in {"stage", "profiled", "look", "trial", "finished", "tick"} for event in events)
 
 
 def test_events_are_json(events):
@@ -59,10 +61,15 @@ def test_stages_come_in_order(events):
 
 
 def test_plain_recipes_come_first(events):
-    """The baseline, then what a plain user would try."""
+    """A look at everything that a plain user would try, then the baseline and the best of these on all folds."""
+    kinds = [event["kind"] for event in events if event["kind"] in {"look", "trial"}]
+    looks = [event for event in events if event["kind"] == "look"]
     trials = [event for event in events if event["kind"] == "trial"]
 
-    assert [trial["recipe"] for trial in trials[:2]] == ["baseline", "linear"]
+    assert kinds == ["look"] * len(looks) + ["trial"] * len(trials)
+    assert {look["recipe"] for look in looks} == set(RECIPES)
+    assert trials[0]["recipe"] == "baseline"
+    assert trials[1]["recipe"] == min(looks, key=lambda look: look["score"])["recipe"]
     assert [trial["trial"] for trial in trials] == list(range(1, len(trials) + 1))
     assert all({"score", "best", "elapsed_seconds", "remaining_seconds"} <= set(trial) for trial in trials)
 
@@ -168,11 +175,12 @@ def test_a_broken_export_is_refused(monkeypatch):
 
 
 def test_what_fails_the_gate_gives_way_to_what_passes(monkeypatch):
-    """A blend that does not certify is replaced by its best member alone, and the card says so."""
-    random = np.random.default_rng(0)
-    x, z = random.normal(size=(2, 500))
-    made = table({"x": x.round(3), "z": z.round(3), "y": (3 * x + 3 * np.sign(z) + random.normal(size=500)).round(4)})
+    """A blend that does not certify is replaced by the best trial alone, and the card says so."""
     honest = trainer_module.certify
+
+    def halves(found, *_):
+        best, other = sorted(found.finalists, key=lambda trial: trial.loss)[:2]
+        return Choice([(0.5, best), (0.5, other)], best.losses, best.outputs)
 
     def picky(blend, *rest):
         if len(blend.members) > 1:
@@ -180,9 +188,9 @@ def test_what_fails_the_gate_gives_way_to_what_passes(monkeypatch):
         return honest(blend, *rest)
 
     monkeypatch.setattr(trainer_module, "certify", picky)
-    monkeypatch.setattr("models.training.choice._MIN_GAIN", 0.0)
+    monkeypatch.setattr(trainer_module, "choose", halves)
 
-    card = train(made, options(time_budget_seconds=6)).card  # a busy machine must find two members, too
+    card = train(small(), options()).card
 
     assert card.recipe != "blend"
     assert "a blend differs" in card.warnings
