@@ -10,7 +10,7 @@ What happens often and in few kinds is counted within its batch, which then hold
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from itertools import batched
@@ -33,7 +33,12 @@ BATCH_BYTES = 1_000_000
 PENDING_BYTES = 8_000_000
 """What may wait in memory; beyond it everything that waits goes to disk."""
 
+PATIENCE_SECONDS = 2.0
+"""So long a request waits for room in the log at most, before it is answered."""
+
 RETRY_SECONDS = 2.0
+AWAY_SECONDS = 60.0
+"""A database that failed so lately and has not worked since is away: nobody waits for it."""
 AFTERCARE_SECONDS = 2.0
 """Where a process sleeps between requests, what is on disk is only written while a request lasts: give it this long."""
 
@@ -102,6 +107,7 @@ class GroupCommit:
         self._pending = 0
         self._circuit = Circuit(seconds=RETRY_SECONDS)
         self._door = asyncio.Lock()
+        self._has_room = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._replaying: asyncio.Task[None] | None = None
         self._beside: set[asyncio.Task[None]] = set()
@@ -118,6 +124,17 @@ class GroupCommit:
         batch = self._open_batch()
         batch.counts[kind] = batch.counts.get(kind, 0) + 1
         return self._take_part(batch, 0)
+
+    async def room(self) -> None:
+        """Wait for a while where more comes than a working database and the disk take: who asks faster than that is slowed down."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while self._is_crowded() and not self._circuit.failed_within(AWAY_SECONDS):
+                    self._has_room.clear()
+                    await self._has_room.wait()
+
+    def _is_crowded(self) -> bool:
+        return self._pending > (PENDING_BYTES // 2 if self._spill.is_filling else PENDING_BYTES)
 
     async def finish(self) -> None:
         """Wait until everything that was added is in the database or on disk."""
@@ -149,6 +166,7 @@ class GroupCommit:
             batch = self._queue.popleft()
             self._close(batch)
             if await self._is_written(batch.records):
+                self._let_go(batch)
                 self._look_after_spill()
                 if self._replaying and not self._replaying.done():
                     self._run_beside(self._settle_later(batch, self._replaying))
@@ -206,6 +224,8 @@ class GroupCommit:
             log.warning("predictions lost", count=len(records), reason=str(error))
         self._look_after_spill()
         for batch in batches:
+            self._let_go(batch)
+        for batch in batches:
             await self._settle(batch, is_in_database=False)
 
     def _close(self, batch: _Batch) -> None:
@@ -214,9 +234,15 @@ class GroupCommit:
         if self._count:
             batch.records += [self._count(kind, number) for kind, number in batch.counts.items()]
 
+    def _let_go(self, batch: _Batch) -> None:
+        """Forget the records of a batch that memory need not hold any more, and let others have their room."""
+        batch.records = []
+        self._pending -= batch.size
+        if self._pending <= PENDING_BYTES // 2:
+            self._has_room.set()
+
     async def _settle(self, batch: _Batch, *, is_in_database: bool) -> None:
         """Tell the requests of a batch, some at a time."""
-        self._pending -= batch.size
         batch.is_in_database = is_in_database
         for some in batched(batch.waiting, SETTLED_AT_ONCE):
             for durable in some:
@@ -248,7 +274,7 @@ class GroupCommit:
         with closing(self._spill.take()) as segments:
             for segment in segments:
                 count = 0
-                for records in batched(segment.records(), BATCH_RECORDS):
+                for records in segment.portions(BATCH_RECORDS, BATCH_BYTES):
                     if not await self._is_written(records):
                         return False
                     count += len(records)

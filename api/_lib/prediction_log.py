@@ -162,6 +162,11 @@ def is_behind() -> bool:
     return _spill().is_waiting
 
 
+async def room() -> None:
+    """Wait for room in the log, for two seconds at most, where requests come faster than a working database takes their records."""
+    await _writer().room()
+
+
 def source_of(headers: Mapping[bytes, bytes]) -> Source:
     """Tell our own pages from everybody else; browsers do not let a page forge this header."""
     return "site" if headers.get(b"sec-fetch-site") == b"same-origin" else "api"

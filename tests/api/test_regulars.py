@@ -271,11 +271,18 @@ def test_a_closed_model_and_a_log_that_is_behind_are_the_long_ways(
     ways.become_regular(public_model, **{"x-api-key": key})
     monkeypatch.setattr(engines, "_opened", type(engines._opened)())
     closed, went_closed = ways.ask(public_model, orjson.dumps({**ROW, "length": 9.5}), **{"x-api-key": key})
+    waited = []
+
+    async def room() -> None:
+        waited.append(True)
+
     monkeypatch.setattr(prediction_log, "is_behind", lambda: True)
+    monkeypatch.setattr(prediction_log, "room", room)
     behind, went_behind = ways.ask(public_model, **{"x-api-key": key})
 
     assert (closed.status_code, went_closed) == (200, "long")
     assert (behind.headers["x-rowcast-degraded"], went_behind) == ("log", "long")
+    assert waited == [True]
 
 
 def test_what_callers_can_fill_is_bounded(monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,144 @@
+"""Records that come faster than the database takes them: in portions it can take, on disk within bounds, and none is lost."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from api._lib import group_commit, spill
+from api._lib.group_commit import GroupCommit
+from api._lib.spill import Spill, SpillRefused
+from tests.api.test_group_commit import Database, record, waiting
+
+KILOBYTE = "x" * 1000
+FULL = Path("/dev/full")
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(group_commit, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(group_commit, "PENDING_BYTES", 10_000)
+    monkeypatch.setattr(group_commit, "BATCH_BYTES", 5_000)
+    monkeypatch.setattr(spill, "RESERVE_BYTES", 30_000)
+    monkeypatch.setattr(spill, "SEGMENT_BYTES", 4_000)
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Spill]:
+    disk = Spill(tmp_path, limit_bytes=60_000)
+    yield disk
+    disk.seal()
+
+
+def test_long_records_are_read_back_in_portions_that_a_database_takes(database: Database, disk: Spill):
+    """A thousand records of a hundred rows each would be one write of a hundred megabytes, which never ends in time."""
+    database.is_up = False
+    records = [record(number, KILOBYTE) for number in range(40)]
+
+    async def live_through() -> None:
+        writer = GroupCommit(database.write, disk)
+        for each in records:
+            await writer.add(each)
+        database.is_up = True
+        await asyncio.wait_for(writer._replaying, 5)
+
+    asyncio.run(live_through())
+
+    assert sorted(database.records) == sorted(records)
+    assert max(sum(map(len, batch)) for batch in database.batches) < 5_000 + 1_100
+
+
+def test_files_that_were_ended_meanwhile_still_wait(disk: Spill):
+    """What is written to disk while an earlier part of it is read back is read by the next round, however long it is."""
+    disk.append([record(1)])
+    round_ = disk.take()
+    first = next(round_)
+    disk.append([record(2, KILOBYTE * 5)])
+    first.remove()
+
+    assert next(round_, None) is None
+    assert disk.is_waiting
+    assert waiting(disk) == [record(2, KILOBYTE * 5)]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no disk that is always full")
+def test_record_that_a_full_disk_cut_off_spoils_no_other(disk: Spill):
+    """It is refused, and what comes next begins a file of its own instead of continuing its line."""
+    disk._current = FULL.open("wb")
+
+    with pytest.raises(SpillRefused, match="No space"):
+        disk.append([record(1)])
+    disk.append([record(2)])
+
+    assert waiting(disk) == [record(2)]
+
+
+def test_nothing_is_lost_where_requests_come_faster_than_the_database_writes(
+    database: Database, disk: Spill, monkeypatch: pytest.MonkeyPatch
+):
+    """Memory first, then disk; once that fills up, whoever asks waits for the database, and disk and memory stay bounded."""
+    database.seconds = 0.01
+    in_memory, on_disk, numbers = [0], [0], itertools.count()
+
+    def append(records: Sequence[bytes]) -> None:
+        Spill.append(disk, records)
+        on_disk.append(disk._held)
+
+    monkeypatch.setattr(disk, "append", append)
+
+    async def ask(writer: GroupCommit) -> None:
+        for _ in range(50):
+            await writer.room()
+            rest = writer.add(record(next(numbers), KILOBYTE))
+            in_memory.append(writer._pending)
+            await asyncio.sleep(0)
+            del rest  # a server that lasts waits for nothing
+
+    async def flood() -> None:
+        writer = GroupCommit(database.write, disk)
+        await asyncio.gather(*(ask(writer) for _ in range(8)))
+        await writer.finish()
+        while writer._replaying and not writer._replaying.done():
+            await asyncio.wait({writer._replaying})
+
+    asyncio.run(asyncio.wait_for(flood(), 60))
+
+    assert {*database.records} == {record(number, KILOBYTE) for number in range(400)}
+    assert max(in_memory) <= 10_000 + 8 * 1_100
+    assert 0 < max(on_disk) <= 60_000
+
+
+def test_nobody_waits_for_a_database_that_is_away(database: Database, disk: Spill):
+    """Disk and memory are as full as before, but there is nothing to wait for."""
+    database.is_up = False
+
+    async def ask() -> None:
+        writer = GroupCommit(database.write, disk)
+        for number in range(60):
+            await asyncio.wait_for(writer.add(record(number, KILOBYTE)), 1)
+        assert disk.is_filling
+        writer._pending = 9_000
+        await asyncio.wait_for(writer.room(), 0.5)
+
+    asyncio.run(ask())
+
+
+def test_patience_has_an_end(database: Database, disk: Spill, monkeypatch: pytest.MonkeyPatch):
+    """A database that takes records, but too slowly, holds a request up for a while only."""
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 0.05)
+    disk.append([record(1, KILOBYTE * 31)])
+
+    async def ask() -> None:
+        writer = GroupCommit(database.write, disk)
+        writer._pending = 9_000
+        await asyncio.wait_for(writer.room(), 1)
+        assert not writer._has_room.is_set()
+
+    asyncio.run(ask())
