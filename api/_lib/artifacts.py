@@ -8,9 +8,9 @@ import os
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -26,8 +26,7 @@ DISK_BYTES = 256 * 1024 * 1024
 """An instance's disk holds 512 MB: half of it may be models."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A model file on disk and its card."""
 
     model: Path

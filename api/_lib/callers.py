@@ -1,15 +1,13 @@
 """Who calls, as far as it was found out, and in whose name the database is asked."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from api._lib.errors import NotAllowed
 from api._lib.store.people import Role
 from api._lib.upstream import PUBLIC, Rights
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who is calling, and in whose name the database is asked."""
 
     kind: Literal["anonymous", "user", "key"]

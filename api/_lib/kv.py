@@ -7,9 +7,8 @@ Commands are counted, for all instances together, against a monthly budget: a fr
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from api._lib.averages import Average
 from api._lib.circuit import Circuit
@@ -34,19 +33,20 @@ _clients: "dict[asyncio.AbstractEventLoop, Redis]" = {}
 """One for each event loop: connections belong to one."""
 
 
-@dataclass(slots=True)
 class _Spending:
-    month: str = ""
-    reported: int = 0
-    waiting: int = 0
-    is_known: bool = False
+    __slots__ = ("is_known", "month", "reported", "waiting")
+
+    def __init__(self, month: str = "", reported: int = 0, waiting: int = 0, *, is_known: bool = False) -> None:
+        self.month = month
+        self.reported = reported
+        self.waiting = waiting
+        self.is_known = is_known
 
 
 _spending = _Spending()
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """Commands of this month, as far as this instance knows, and how many there may be."""
 
     commands: int

@@ -10,8 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from api._lib import log
 from api._lib.circuit import Circuit
@@ -37,12 +36,14 @@ TOGETHER = 100
 """Answers that are renewed by one question at most: its keys may travel in an address, whose length is bounded."""
 
 
-@dataclass(slots=True)
 class _Kept[Value]:
-    value: Value
-    asked_at: float
-    used_at: float
-    """When somebody last wanted it."""
+    __slots__ = ("asked_at", "used_at", "value")
+
+    def __init__(self, value: Value, asked_at: float, used_at: float) -> None:
+        self.value = value
+        self.asked_at = asked_at
+        self.used_at = used_at
+        """When somebody last wanted it."""
 
 
 class Held[Key, Value]:
@@ -66,8 +67,7 @@ class Held[Key, Value]:
         return self._all.get(self._key) is self._kept
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Renewal[Value]:
+class _Renewal[Value](NamedTuple):
     """A question that is under way, about one key or several."""
 
     task: asyncio.Task[Value]

@@ -7,7 +7,7 @@ looked up and kept for each caller. Without the database the bundled champions g
 import asyncio
 import re
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from api._lib import artifacts, log
 from api._lib.callers import Caller
@@ -24,8 +24,7 @@ _REFERENCE = re.compile(r"[a-z][a-z0-9-]{0,31}|[0-9]{1,9}|[0-9a-f]{64}", re.ASCI
 _DIGEST_LENGTH = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """One immutable version: which file answers. A bundled one whose number nobody could tell has none."""
 
     id: str
@@ -33,8 +32,7 @@ class Version:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a reference meant at this moment."""
 
     slug: str
@@ -45,8 +43,7 @@ class Found:
     """Whether the rows that were asked about may be kept with the predictions."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """What the database said about one model."""
 
     id: str

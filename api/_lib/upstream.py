@@ -9,10 +9,9 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -33,8 +32,7 @@ SLOW_SECONDS = 1.0
 """A call that took so long, its turn included, is told in the log, so that somebody finds the missing index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(NamedTuple):
     """In whose name a call is made."""
 
     token: str = ""

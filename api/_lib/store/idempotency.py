@@ -1,7 +1,6 @@
 """Creating calls under an Idempotency-Key: claimed before they run, ended with their answer."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from api._lib.upstream import SERVICE, call
 
@@ -9,8 +8,7 @@ LEASE_SECONDS = 75
 """Longer than a function may run: whoever holds a claim for that long is dead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What is known about a call: it is ours to carry out, somebody is at it, it ended, or the key belongs to another."""
 
     state: Literal["claimed", "running", "ended", "other"]

@@ -1,8 +1,7 @@
 """API keys: kept as hashes, never as themselves."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from api._lib.store.people import Role
 from api._lib.upstream import SERVICE, Rights, call
@@ -14,8 +13,7 @@ _FACE = "id,name,prefix,scopes,model:models(slug),expires_at,revoked_at,last_use
 _LOOK_UP_DEADLINE_SECONDS = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class FoundKey:
+class FoundKey(NamedTuple):
     """What a good key lets its bearer do."""
 
     id: str

@@ -4,8 +4,7 @@ The database checks who may ask for what, and defers the job in the transaction 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from api._lib.errors import NotFound
 from api._lib.upstream import Rights, call
@@ -13,14 +12,13 @@ from api._lib.upstream import Rights, call
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(NamedTuple):
     """One table of such rows, and how its rows are read."""
 
     table: str
     noun: str
     face: str
-    flat: Callable[[Row], Row] = field(default=lambda row: row)
+    flat: Callable[[Row], Row] = lambda row: row
     """Turns a row as the data API gives it into the one that the API shows."""
 
     async def create(self, row: Row, rights: Rights) -> Row:
