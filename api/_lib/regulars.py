@@ -90,7 +90,7 @@ class Regular:
         message = await receive()
         body = message.get("body", b"")
         question = Question(body, self._form)
-        known, way = self._find(message, question)
+        known, way = await self._find(message, question)
         made = str(uuid7())
         told = tell(made, self._granted, known, way, started)
         if len(told.body) >= COMPRESS_BYTES:
@@ -110,11 +110,13 @@ class Regular:
         log.request("POST", _ROUTE, 200, seconds, facts, request_id, trace_id)
         return follow_up(made, self._source, self._granted, question, known, way, told.timing)
 
-    def _find(self, message: Message, question: Question) -> tuple[Answer, Way]:
+    async def _find(self, message: Message, question: Question) -> tuple[Answer, Way]:
         is_short = not message.get("more_body") and 0 < len(question.content) <= SHORT_BYTES
         if is_short and self._ledger.is_calm(self._counted_as) and not prediction_log.is_behind():
             with suppress(Exception):  # the long way meets it again, and tells it
-                if found := answer_at_once(self._digest, question):
+                found = await answer_at_once(self._digest, question)
+                # Asked once more: a row may have waited for others, which were counted meanwhile.
+                if found and self._ledger.is_calm(self._counted_as):
                     return found
         raise heads.LongWay(message)
 
