@@ -105,7 +105,9 @@ async def answer_at_once(digest: str, question: Question) -> tuple[Answer, Way] 
     parsed = time.perf_counter()
     rows = batch.rows
     if rows is not None and len(rows) == 1 and seconds:
-        found = await turns.run(engine, rows[0], cost)
+        company, row = turns.company_of(engine, cost), rows[0]
+        together = company.join(row)
+        found = company.run_one(row) if together is None else await together
         read = _Read(batch, found.encoded, began, parsed, found.validated)
         return _put_together(key, engine, read, _Made(found.predictions, b"", b"miss"))
     read = _encode(engine, batch, began, parsed)

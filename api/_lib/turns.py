@@ -73,6 +73,20 @@ class Company:
         self._waiting.append((row, answer))
         return answer
 
+    def run_one(self, row: Row) -> Run:
+        """Run a row by itself.
+
+        Raises:
+            InvalidRows: it does not fit the model, or gets no finite answer.
+        """
+        engine = self.engine
+        encoded = engine.encode((row,))
+        validated = time.perf_counter()
+        # A copy: orjson's own takes 4 kB, however short it is, and this one may be kept for long.
+        predictions = memoryview(engine.write(engine.run(encoded))).tobytes()
+        self.cost.add(time.perf_counter() - validated)
+        return Run(encoded, predictions, validated)
+
     def run(self, rows: Sequence[Row]) -> Sequence[Run]:
         """Run rows together.
 
@@ -81,19 +95,17 @@ class Company:
         """
         engine = self.engine
         encoded = engine.encode(rows)
-        if encoded.warnings and len(rows) > 1:  # each by itself knows which are its own
-            return [self.run([row])[0] for row in rows]
+        if encoded.warnings:  # each by itself knows which are its own
+            return [self.run_one(row) for row in rows]
         validated = time.perf_counter()
         output = engine.run(encoded)
-        # A copy: orjson's own takes 4 kB, however short it is, and this one may be kept for long.
-        written = [memoryview(engine.write(output[place : place + 1])).tobytes() for place in range(len(rows))]
+        places = [slice(place, place + 1) for place in range(len(rows))]
+        written = [memoryview(engine.write(output[place])).tobytes() for place in places]
         self.cost.add((time.perf_counter() - validated) / len(rows))
-        if len(rows) == 1:
-            return (Run(encoded, written[0], validated),)
         numeric, text = encoded.numeric, encoded.text
         return [
-            Run(Encoded(numeric[place : place + 1], text[place : place + 1], ()), predictions, validated)
-            for place, predictions in enumerate(written)
+            Run(Encoded(numeric[place], text[place], ()), predictions, validated)
+            for place, predictions in zip(places, written, strict=True)
         ]
 
     def _run_all(self) -> None:
@@ -136,7 +148,7 @@ class Company:
 
     def _alone(self, row: Row) -> Run | Exception:
         try:
-            return self.run([row])[0]
+            return self.run_one(row)
         except Exception as error:  # noqa: BLE001  told to whoever asked
             return error
 
@@ -144,16 +156,11 @@ class Company:
 _companies: dict[str, Company] = {}
 
 
-async def run(engine: OnnxModel, row: Row, cost: Average) -> Run:
-    """Run a model on one row: at once, or at the end of this turn together with the rows of others.
-
-    Raises:
-        InvalidRows: it does not fit the model, or gets no finite answer.
-    """
+def company_of(engine: OnnxModel, cost: Average) -> Company:
+    """Find the requests for a model in the running event loop; runs are measured into `cost`."""
     digest, loop = engine.card.digest, asyncio.get_running_loop()
-    company = _companies.get(digest)
-    if company is None or company.loop is not loop:
-        remember(_companies, digest, company := Company(loop, engine, cost))
-    company.engine, company.cost = engine, cost
-    answer = company.join(row)
-    return company.run([row])[0] if answer is None else await answer
+    known = _companies.get(digest)
+    if known is None or known.loop is not loop:
+        remember(_companies, digest, known := Company(loop, engine, cost))
+    known.engine, known.cost = engine, cost
+    return known

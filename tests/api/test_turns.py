@@ -56,10 +56,16 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "TRIED_ROWS", 0)
 
 
+async def ask_one(engine: OnnxModel, row: dict[str, object]) -> turns.Run:
+    """Ask as a request does."""
+    company = turns.company_of(engine, Average(guess=0.0))
+    together = company.join(row)
+    return company.run_one(row) if together is None else await together
+
+
 async def ask(engine: OnnxModel, rows: list[dict[str, object]]) -> list[turns.Run | BaseException]:
     """Ask as requests do that are in hand in the same turn."""
-    cost = Average(guess=0.0)
-    return await asyncio.gather(*(turns.run(engine, row, cost) for row in rows), return_exceptions=True)
+    return await asyncio.gather(*(ask_one(engine, row) for row in rows), return_exceptions=True)
 
 
 async def meet(spied: Spied) -> None:
@@ -94,7 +100,7 @@ def test_who_asks_alone_is_answered_at_once(spied: Spied):
         async def ask_alone() -> None:
             turn = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().call_soon(turn.set_result, None)
-            await turns.run(spied.engine, ROW, Average(guess=0.0))
+            await ask_one(spied.engine, ROW)
             waited.append(turn.done())
             await turn
 
@@ -180,7 +186,7 @@ def test_who_has_gone_takes_no_other_along(spied: Spied):
 
     async def story() -> list[turns.Run | BaseException]:
         await meet(spied)
-        asked = [asyncio.ensure_future(turns.run(spied.engine, row, Average(guess=0.0))) for row in ROWS[:4]]
+        asked = [asyncio.ensure_future(ask_one(spied.engine, row)) for row in ROWS[:4]]
         asyncio.get_running_loop().call_soon(asked[1].cancel)
         return await asyncio.gather(*asked, return_exceptions=True)
 

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from api._commands.bench.cold import _import_by_package
+from api._commands.bench.command import _show
 from api._commands.bench.figures import Figure, quiet
 from api._commands.bench.inprocess import seconds_in_process, session_bytes
 from api._commands.bench.limits import FOLDER_VARIABLE
@@ -116,6 +117,22 @@ def test_figures_are_judged_by_their_ratio():
     assert Figure("requests", "1/s", 10, 30, at_least=0.45).is_met is False
     assert Figure("memory", "MB", 100, at_most=130).is_met is True
     assert Figure("memory", "MB", 100).is_met is None
+
+
+def test_aims_are_counted_apart(capsys: pytest.CaptureFixture[str]):
+    """What was aimed at and is out of reach is shown with its figures, and counts neither as a goal that is met nor as one that is not."""
+    figures = [
+        Figure("memory", "MB", 100, at_most=130),
+        Figure("requests", "1/s", 10, 30, at_least=0.45, is_aim=True),
+        Figure("time", "ms", 1, at_most=2, is_aim=True),
+    ]
+
+    _show(figures)
+
+    shown = capsys.readouterr().out
+    assert "1 of 1 goals are met." in shown
+    assert "1 of 2 first aims" in shown
+    assert [line.split()[-2:] for line in shown.splitlines()[2:4]] == [["not", "reached"], ["2", "reached"]]
     assert quiet([9.0, 1.0, 8.0, 2.0, 7.0]) == 2.0
     assert Times([3.0, 1.0, 2.0]).at(0.5) == 2.0
 

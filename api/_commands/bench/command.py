@@ -10,6 +10,7 @@ from api._commands.bench.figures import Figure
 from api._commands.bench.measures import measure
 
 _VERDICTS = {True: "met", False: "[red]not met[/red]", None: ""}
+_AIM_VERDICTS = {True: "reached", False: "[yellow]not reached[/yellow]", None: ""}
 
 
 def bench(
@@ -51,10 +52,14 @@ def _show(figures: list[Figure]) -> None:
     for figure in figures:
         limit = "" if figure.limit is None else f"{figure.limit:.3g}"
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-        verdict = _VERDICTS[figure.is_met]
+        verdict = (_AIM_VERDICTS if figure.is_aim else _VERDICTS)[figure.is_met]
         table.add_row(figure.what, figure.unit, f"{figure.value:.3g}", limit, ratio, figure.goal, verdict)
-    verdicts = [figure.is_met for figure in figures if figure.is_met is not None]
     console = Console(width=140, highlight=False)
     console.print(table)
-    if verdicts:
-        console.print(f"\n{sum(verdicts)} of {len(verdicts)} goals are met.")
+    for is_aim, what in (
+        (False, "goals are met"),
+        (True, "first aims, which left no room for what a request promises, are reached"),
+    ):
+        verdicts = [figure.is_met for figure in figures if figure.is_met is not None and figure.is_aim is is_aim]
+        if verdicts:
+            console.print(f"{sum(verdicts)} of {len(verdicts)} {what}.")

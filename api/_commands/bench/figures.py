@@ -15,6 +15,8 @@ class Figure:
     limit: float | None = None
     at_most: float | None = None
     at_least: float | None = None
+    is_aim: bool = False
+    """The goal was set before it was measured what a request promises costs by itself: shown and counted apart (decision 0028)."""
 
     @property
     def ratio(self) -> float | None:

@@ -41,6 +41,8 @@ class Server:
                 command, cwd=REPOSITORY, env={**surroundings(), **environ}, stdout=output, stderr=output
             )
         self._view = psutil.Process(self._process.pid)
+        self._threads: dict[str, int] = {}
+        """Nanoseconds that each thread has used."""
         pin(self._process.pid, SERVER_CORE)
 
     def __enter__(self) -> Self:
@@ -68,9 +70,11 @@ class Server:
     @property
     def cpu_seconds(self) -> float:
         """CPU time used so far: to the nanosecond where Linux tells, else in hundredths of a second."""
-        threads = list(Path(f"/proc/{self._process.pid}/task").glob("*/schedstat"))
-        if threads:
-            return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+        for thread in Path(f"/proc/{self._process.pid}/task").glob("*/schedstat"):
+            with suppress(OSError):  # it has ended meanwhile: what it had used when last seen still counts
+                self._threads[thread.parent.name] = int(thread.read_text().split()[0])
+        if self._threads:
+            return sum(self._threads.values()) / 1e9
         times = self._view.cpu_times()
         return times.user + times.system
 

@@ -30,7 +30,10 @@ async def write_predictions(records: Sequence[bytes]) -> int:
     """
     from api._lib.kept_connection import ConnectionFailed
 
-    content = b'{"batch":{"predictions":[%b]}}' % b",".join(records)
+    parts = [b'{"batch":{"predictions":[', records[0]]
+    for record in records[1:]:
+        parts += (b",", record)
+    content = b"".join((*parts, b"]}}"))  # copied once: a batch may be a megabyte
     headers = {**service_headers(), "content-type": "application/json"}
     try:
         async with asyncio.timeout(WRITE_DEADLINE_SECONDS):
