@@ -129,11 +129,13 @@ class GroupCommit:
         """Wait for a while where more comes than a working database and the disk take: who asks faster than that is slowed down."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while self._is_crowded() and not self._circuit.failed_within(AWAY_SECONDS):
+                while self.is_crowded and not self._circuit.failed_within(AWAY_SECONDS):
                     self._has_room.clear()
                     await self._has_room.wait()
 
-    def _is_crowded(self) -> bool:
+    @property
+    def is_crowded(self) -> bool:
+        """Whether memory holds as much as it may, or half as much and the disk fills up."""
         return self._pending > (PENDING_BYTES // 2 if self._spill.is_filling else PENDING_BYTES)
 
     async def finish(self) -> None:

@@ -162,6 +162,11 @@ def is_behind() -> bool:
     return _spill().is_waiting
 
 
+def is_pressed() -> bool:
+    """Tell whether a request is to ask for room first: records wait on disk, or as many in memory as may."""
+    return is_behind() or ((writer := _writers.get(asyncio.get_running_loop())) is not None and writer.is_crowded)
+
+
 async def room() -> None:
     """Wait for room in the log, for two seconds at most, where requests come faster than a working database takes their records."""
     await _writer().room()

@@ -112,7 +112,7 @@ class Regular:
 
     async def _find(self, message: Message, question: Question) -> tuple[Answer, Way]:
         is_short = not message.get("more_body") and 0 < len(question.content) <= SHORT_BYTES
-        if is_short and self._ledger.is_calm(self._counted_as) and not prediction_log.is_behind():
+        if is_short and self._ledger.is_calm(self._counted_as) and not prediction_log.is_pressed():
             with suppress(Exception):  # the long way meets it again, and tells it
                 found = await answer_at_once(self._digest, question)
                 # Asked once more: a row may have waited for others, which were counted meanwhile.

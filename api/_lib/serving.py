@@ -65,7 +65,7 @@ async def find_version(reference: str) -> Granted:
         # What everybody may use means the same to everybody; a key for one model is held to it by the long way.
         known_to_all = None if caller.model_slug else registry.peek_public(reference)
         found = known_to_all or await registry.resolve(reference, caller)
-    if prediction_log.is_behind():
+    if prediction_log.is_pressed():
         await prediction_log.room()
     facts = note.facts
     facts["model"], facts["version"] = found.slug, found.version.number

@@ -5,12 +5,17 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import orjson
 import pytest
 
-from api._lib import group_commit, spill
+from api._lib import group_commit, prediction_log, spill
 from api._lib.group_commit import GroupCommit
 from api._lib.spill import Spill, SpillRefused
+from api.predict import app
 from tests.api.test_group_commit import Database, record, waiting
+from tests.api.test_prediction_log import Log, logged  # noqa: F401  a fixture
+from tests.api.test_regulars import key, ways  # noqa: F401  fixtures
+from tests.api.ways import ROW, Ways
 
 KILOBYTE = "x" * 1000
 FULL = Path("/dev/full")
@@ -142,3 +147,47 @@ def test_patience_has_an_end(database: Database, disk: Spill, monkeypatch: pytes
         assert not writer._has_room.is_set()
 
     asyncio.run(ask())
+
+
+def test_flood_through_the_app_is_logged_whole(
+    ways: Ways,  # noqa: F811
+    public_model: str,
+    key: str,  # noqa: F811
+    logged: Log,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Forty at a time, long requests, a real database: each is answered and in the log once, though disk and memory hold a fourth."""
+    disk = Spill(tmp_path, limit_bytes=500_000)
+    monkeypatch.setattr(prediction_log, "_spill", lambda: disk)
+    monkeypatch.setattr(prediction_log, "_writers", {})
+    monkeypatch.setattr(group_commit, "PENDING_BYTES", 60_000)
+    monkeypatch.setattr(group_commit, "BATCH_BYTES", 30_000)
+    monkeypatch.setattr(spill, "RESERVE_BYTES", 350_000)
+    rooms, room = [], GroupCommit.room
+
+    async def counted(writer: GroupCommit) -> None:
+        rooms.append(disk._held)
+        await room(writer)
+
+    monkeypatch.setattr(GroupCommit, "room", counted)
+
+    async def ask_all() -> list[dict[str, object]]:
+        async def ask_some(caller: int) -> list[dict[str, object]]:
+            rows = [{**ROW, "length": row} for row in range(40)]
+            return [
+                await ways.ask_here(app, public_model, orjson.dumps({"rows": [{**ROW, "width": caller}, *rows]}), key)
+                for _ in range(10)
+            ]
+
+        return [each for some in await asyncio.gather(*map(ask_some, range(40))) for each in some]
+
+    assert ways.client.portal is not None
+    answers = ways.client.portal.call(ask_all)
+    ways.client.portal.call(prediction_log.finish)
+    wanted = [each["id"] for each in answers]
+
+    assert len({*wanted}) == 400
+    assert logged.wait_for(wanted, 30)[0] == 400
+    assert 0 < max(rooms) <= 500_000
+    disk.seal()
