@@ -108,6 +108,7 @@ class GroupCommit:
         self._circuit = Circuit(seconds=RETRY_SECONDS)
         self._door = asyncio.Lock()
         self._has_room = asyncio.Event()
+        self._gate = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
         self._replaying: asyncio.Task[None] | None = None
         self._beside: set[asyncio.Task[None]] = set()
@@ -128,7 +129,7 @@ class GroupCommit:
     async def room(self) -> None:
         """Wait for a while where more comes than a working database and the disk take: who asks faster than that is slowed down."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS), self._gate:  # one after the other, first come first served
                 while self.is_crowded and not self._circuit.failed_within(AWAY_SECONDS):
                     self._has_room.clear()
                     await self._has_room.wait()

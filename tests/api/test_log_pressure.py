@@ -24,6 +24,7 @@ FULL = Path("/dev/full")
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(group_commit, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 60)
     monkeypatch.setattr(group_commit, "PENDING_BYTES", 10_000)
     monkeypatch.setattr(group_commit, "BATCH_BYTES", 5_000)
     monkeypatch.setattr(spill, "RESERVE_BYTES", 30_000)
@@ -133,6 +134,27 @@ def test_nobody_waits_for_a_database_that_is_away(database: Database, disk: Spil
         await asyncio.wait_for(writer.room(), 0.5)
 
     asyncio.run(ask())
+
+
+def test_room_is_given_first_come_first_served(database: Database, disk: Spill):
+    """Who waits longest is next: nobody who comes later, or comes again, gets in before."""
+    served: list[int] = []
+
+    async def ask(writer: GroupCommit, caller: int) -> None:
+        for _ in range(2):
+            await writer.room()
+            served.append(caller)
+            writer.add(record(caller, KILOBYTE * 9))
+
+    async def story() -> None:
+        writer = GroupCommit(database.write, disk)
+        writer.add(record(99, KILOBYTE * 11))
+        await asyncio.gather(*(ask(writer, caller) for caller in range(6)))
+        await writer.finish()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+    assert served == [*range(6), *range(6)]
 
 
 def test_patience_has_an_end(database: Database, disk: Spill, monkeypatch: pytest.MonkeyPatch):
