@@ -115,7 +115,8 @@ class OnnxModel:
     def write(self, output: NDArray[Any]) -> bytes:
         """Turn an answer into the JSON of `decode`'s predictions. Raises InvalidRows where it is not finite."""
         if len(output) <= _FEW_ROWS or not np.isfinite(output).all():
-            return orjson.dumps(self.decode(output))
+            # A copy: orjson's own takes 4 kB, however short it is, and predictions may be kept for long.
+            return memoryview(orjson.dumps(self.decode(output))).tobytes()
         exact = output.astype(np.float64)
         if self._classes:
             return self._writer.write(exact, label_indexes(exact).tolist())

@@ -197,8 +197,7 @@ def _predict(engine: OnnxModel, question: Question, read: _Read, cost: Average) 
     """Run the model and write what it says: the predictions, and where it is asked for, a member with explanations."""
     started = time.perf_counter()
     try:
-        # A copy: orjson's own takes 4 kB, however short it is, and this one may be kept for long.
-        predictions = memoryview(engine.write(engine.run(read.encoded))).tobytes()
+        predictions = engine.write(engine.run(read.encoded))
         explanations = b""
         if question.is_explained:
             explanations = b',"explanations":' + orjson.dumps(_explain(engine, read.encoded))
